@@ -1,18 +1,33 @@
-// The one build recipe of all packages: ESM + CommonJS + types, with JSON presets inlined.
+// The one build recipe of all packages: ESM + CommonJS + types, and an ESM browser build where a package asks for one.
 import { defineConfig, type Options } from 'tsup'
 
-/** Options common to every package; `overrides` wins where a package differs (entries, platforms, bundled modules). */
-export function preset(overrides: Options = {}): ReturnType<typeof defineConfig> {
-  return defineConfig({
+interface PresetOptions extends Omit<Options, 'entry'> {
+  entry?: string[]
+  /** Also build `dist/browser`, in which `#platform` resolves to the browser's folder. */
+  browser?: boolean
+}
+
+/** tsup's options for one package; `overrides` wins where a package differs. */
+export function preset({ browser = false, ...overrides }: PresetOptions = {}): ReturnType<typeof defineConfig> {
+  const common: Options = {
     entry: ['src/index.ts'],
-    format: ['esm', 'cjs'],
     target: 'es2022',
-    dts: { compilerOptions: { customConditions: [], composite: false, incremental: false } },
     sourcemap: true,
-    clean: true,
-    treeshake: true,
-    shims: true,
     tsconfig: '../../tsconfig.base.json',
+    // tfjs publishes its gradients as bare ES modules that Node cannot import, so they are bundled.
+    noExternal: [/^@tensorflow\/tfjs-core\/dist\//],
     ...overrides,
-  })
+  }
+  const node: Options = {
+    ...common,
+    format: ['esm', 'cjs'],
+    dts: { compilerOptions: { customConditions: [], composite: false, incremental: false } },
+    clean: true,
+    shims: true,
+  }
+  if (!browser) return defineConfig(node)
+  return defineConfig([
+    { ...node, clean: ['dist', '!dist/browser'] },
+    { ...common, format: ['esm'], platform: 'browser', outDir: 'dist/browser', clean: true },
+  ])
 }

@@ -1,0 +1,3 @@
+// What this package needs of the browser; the other platform's folder exports the same names.
+
+export const platformName: 'node' | 'browser' = 'browser'
