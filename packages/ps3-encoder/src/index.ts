@@ -1,1 +1,1 @@
-export * from './image/rgb-image.ts'
+export * from './image/index.ts'
