@@ -13,10 +13,12 @@ export class PS3Error extends Error {
     this.name = new.target.name
   }
 
-  static [Symbol.hasInstance](value: unknown): boolean {
+  // biome-ignore-start lint/complexity/noThisInStatic: subclasses inherit this and each tests for itself
+  static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== PS3Error) return Function.prototype[Symbol.hasInstance].call(this, value)
     return typeof value === 'object' && value !== null && marker in value
   }
+  // biome-ignore-end lint/complexity/noThisInStatic: as above
 }
 
 /** An argument of a public function is out of its stated range or shape. */

@@ -1,10 +1,10 @@
 // The re-exported part of TensorFlow.js. A tensor of these packages is a tfjs tensor: mix in any tfjs op.
 
 import './gradients.ts'
+import type { Tensor } from '@tensorflow/tfjs-core'
 
 export type {
   DataType,
-  NamedGradientMap,
   NamedTensorMap,
   Rank,
   Tensor1D,
@@ -100,3 +100,6 @@ export {
   zeros,
   zerosLike,
 } from '@tensorflow/tfjs-core'
+
+/** Gradients of a kernel by the name of its input, as a custom gradient gives them back. */
+export type NamedGradientMap = { [inputName: string]: () => Tensor }

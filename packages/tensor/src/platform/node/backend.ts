@@ -1,0 +1,56 @@
+// What the backends need of Node: TensorFlow's library, the .wasm files inside their package, Dawn for WebGPU.
+import { access } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BackendError } from '../../errors.ts'
+import type { NativeBackendInfo, NativeLoadOptions } from '../../native/index.ts'
+
+/** Loads TensorFlow's native library; rejects with what to install when it is not there. */
+export async function loadNative(options: NativeLoadOptions): Promise<NativeBackendInfo> {
+  const { loadNativeBackend } = await import('../../native/index.ts')
+  return loadNativeBackend(options)
+}
+
+/** The file's path, checked to be there. Without `paths` it is the one inside tfjs's package. */
+export async function prepareWasm(
+  file: string,
+  paths?: string | Record<string, string>,
+): Promise<{ url: string; cleanUp?: () => void }> {
+  const place =
+    typeof paths === 'string' ? `${paths}${file}` : (paths?.[file] ?? join(packageDir(), 'dist', file))
+  const url = place.startsWith('file:') ? fileURLToPath(place) : place
+  await access(url).catch((cause) => {
+    throw new BackendError(
+      `${url} cannot be read: reinstall @tensorflow/tfjs-backend-wasm or correct wasmPaths`,
+      { cause },
+    )
+  })
+  return { url }
+}
+
+/** How many threads the WebAssembly backend computes with. */
+export async function wasmThreads(_requested?: number): Promise<number> {
+  return 1
+}
+
+/** `navigator.gpu`, from Node's own or from the npm package `webgpu` (Dawn). */
+export async function prepareWebgpu(): Promise<GPU> {
+  if (globalThis.navigator?.gpu) return globalThis.navigator.gpu
+  let dawn: { create(flags: string[]): GPU; globals: object }
+  try {
+    // By name at run time: an optional package that most installs do not hold.
+    dawn = await import(/* @vite-ignore */ ['web', 'gpu'].join(''))
+  } catch (cause) {
+    throw new BackendError('WebGPU in Node needs the package `webgpu`: npm install webgpu', { cause })
+  }
+  Object.assign(globalThis, dawn.globals)
+  const gpu = dawn.create([])
+  if (!globalThis.navigator) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true })
+  Object.defineProperty(globalThis.navigator, 'gpu', { value: gpu, configurable: true })
+  return gpu
+}
+
+function packageDir(): string {
+  return dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json'))
+}
