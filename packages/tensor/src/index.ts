@@ -1,5 +1,8 @@
 // @ps3js/tensor: the backend-agnostic interface that every other package computes with.
 
+export * from './backend/index.ts'
 export * from './errors.ts'
+export * from './nn/index.ts'
+export * from './ops/index.ts'
 export * from './random.ts'
 export * from './tf.ts'

@@ -1,0 +1,77 @@
+// A trainable array. It knows its shape and how to start, but holds no memory until it is initialised or loaded,
+// so that a model can be built, counted and shape-checked at full size for nothing.
+
+import { InvalidArgumentError } from '../errors.ts'
+import type { Random } from '../random.ts'
+import { dispose, engine, getBackend, reshape, type Tensor, tensor, type Variable, variable } from '../tf.ts'
+import { alignedFloat32 } from './aligned.ts'
+
+/** Writes starting values into `values`, which arrive as zeros. */
+export type Initializer = (values: Float32Array, random: Random) => void
+
+export const zerosInitializer: Initializer = () => {}
+export const onesInitializer: Initializer = (values) => void values.fill(1)
+export const constantInitializer =
+  (value: number): Initializer =>
+  (values) =>
+    void values.fill(value)
+/** Normal with mean 0 and the given standard deviation. */
+export const normalInitializer =
+  (std: number): Initializer =>
+  (values, random) =>
+    void random.fillNormal(values, std)
+
+export class Parameter {
+  readonly shape: readonly number[]
+  readonly size: number
+  readonly initializer: Initializer
+  #variable: Variable | undefined
+
+  constructor(shape: readonly number[], initializer: Initializer) {
+    this.shape = shape
+    this.size = shape.reduce((a, b) => a * b, 1)
+    this.initializer = initializer
+  }
+
+  /** The tensor itself. Throws InvalidArgumentError while the parameter has neither been initialised nor loaded. */
+  get value(): Variable {
+    if (!this.#variable) {
+      throw new InvalidArgumentError(
+        `a parameter of shape [${this.shape}] has no values yet: call initialize(random) or loadStateDict(...) on its model first`,
+      )
+    }
+    return this.#variable
+  }
+
+  get hasValue(): boolean {
+    return this.#variable !== undefined
+  }
+
+  initialize(random: Random): void {
+    const values = alignedFloat32(this.size)
+    this.initializer(values, random)
+    this.set(values)
+  }
+
+  /** Takes new values: a Float32Array (which then belongs to the parameter) or a tensor (which is copied). */
+  set(values: Float32Array | Tensor): void {
+    const length = values instanceof Float32Array ? values.length : values.size
+    if (length !== this.size) {
+      throw new InvalidArgumentError(`a parameter of shape [${this.shape}] cannot take ${length} values`)
+    }
+    const fresh =
+      values instanceof Float32Array
+        ? tensor(values, [...this.shape], 'float32')
+        : reshape(values, [...this.shape])
+    if (this.#variable) this.#variable.assign(fresh)
+    else this.#variable = variable(fresh, true)
+    // TensorFlow takes the values over lazily: ask for them now, or the first run pays for it.
+    if (getBackend() === 'tensorflow') dispose(engine().runKernel('Identity', { x: this.#variable }))
+    fresh.dispose()
+  }
+
+  dispose(): void {
+    this.#variable?.dispose()
+    this.#variable = undefined
+  }
+}

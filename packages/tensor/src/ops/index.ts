@@ -1,0 +1,19 @@
+export { adaptiveMaxPool } from './adaptive-max-pool.ts'
+export {
+  ATTENTION_CHUNK_BYTES,
+  type AttentionOptions,
+  attention,
+  type SelfAttentionOptions,
+  selfAttention,
+} from './attention.ts'
+export { checkpoint } from './checkpoint.ts'
+export { depthwiseConv2d } from './depthwise-conv.ts'
+export { gatherRows } from './gather.ts'
+export { biasGelu, type GeluApproximation, gelu } from './gelu.ts'
+export { type InterpolationMode, interpolate, nearestIndex, resampleWeights } from './interpolate.ts'
+export { withPlainOps } from './kernel.ts'
+export { layerNorm } from './layer-norm.ts'
+export { linear, linearGelu } from './linear.ts'
+export { l2Normalize } from './normalize.ts'
+export { stableTopK, topK } from './top-k.ts'
+export { unfold } from './unfold.ts'

@@ -1,0 +1,28 @@
+// Kernels of our own live in tfjs's registry under these names. A backend that has one is faster; every other backend
+// computes the same from plain ops. Gradients belong to the op, not to the kernel.
+
+import { engine, getKernel, type Tensor } from '@tensorflow/tfjs-core'
+import { getBackend } from '../tf.ts'
+
+export type FusedKernelName = 'PS3SelfAttention' | 'PS3Attention' | 'PS3LayerNorm' | 'PS3BiasGelu'
+
+let fusedEnabled = true
+
+/** Runs `body` with plain ops only: how a fused kernel is proved against them. */
+export function withPlainOps<T>(body: () => T): T {
+  const before = fusedEnabled
+  fusedEnabled = false
+  try {
+    return body()
+  } finally {
+    fusedEnabled = before
+  }
+}
+
+/** The current backend's fused kernel, or null where plain ops must serve. */
+export function fusedKernel(
+  name: FusedKernelName,
+): ((inputs: Record<string, Tensor>, attrs: Record<string, unknown>) => Tensor) | null {
+  if (!fusedEnabled || !getKernel(name, getBackend())) return null
+  return (inputs, attrs) => engine().runKernel(name, inputs, attrs as never) as Tensor
+}

@@ -1,0 +1,38 @@
+// LayerNorm over the last axis (Ba et al., arXiv:1607.06450), with its gradient.
+
+import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
+import { add, mean, mul, reshape, rsqrt, square, sub, sum, tidy } from '../tf.ts'
+import { fusedKernel } from './kernel.ts'
+
+/** x [..., C], weight [C], bias [C] -> [..., C] */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return customGrad((...args: unknown[]) => {
+    const [input, w, b, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
+    save([input, w])
+    const fused = fusedKernel('PS3LayerNorm')
+    return {
+      value: fused ? fused({ x: input, weight: w, bias: b }, { eps }) : plain(input, w, b, eps),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => gradient(dy, saved[0]!, saved[1]!, eps),
+    }
+  })(x, weight, bias)
+}
+
+function plain(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  return tidy(() => {
+    const centred = sub(x, mean(x, -1, true))
+    const inverse = rsqrt(add(mean(square(centred), -1, true), eps))
+    return add(mul(mul(centred, inverse), weight), bias)
+  })
+}
+
+function gradient(dy: Tensor, x: Tensor, weight: Tensor, eps: number): Tensor[] {
+  const width = weight.size
+  const centred = sub(x, mean(x, -1, true))
+  const inverse = rsqrt(add(mean(square(centred), -1, true), eps))
+  const normalized = mul(centred, inverse)
+  const g = mul(dy, weight)
+  const projected = mul(normalized, mean(mul(g, normalized), -1, true))
+  const dx = mul(inverse, sub(sub(g, mean(g, -1, true)), projected))
+  const rows = [-1, width]
+  return [dx, sum(reshape(mul(dy, normalized), rows), 0), sum(reshape(dy, rows), 0)]
+}
