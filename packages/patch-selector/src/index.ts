@@ -1,1 +1,3 @@
-export {}
+// @ps3js/patch-selector: where a picture deserves a closer look. Scoring (learned) and choice (pure functions) stand alone.
+
+export * from './scoring/index.ts'

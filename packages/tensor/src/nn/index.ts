@@ -11,3 +11,4 @@ export {
   Parameter,
   zerosInitializer,
 } from './parameter.ts'
+export { PatchProjection } from './patch-projection.ts'

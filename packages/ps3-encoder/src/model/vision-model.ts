@@ -1,0 +1,149 @@
+// PS3's vision model (arXiv:2503.19903, section 3), as synchronous steps on tensors: a low-res pass that keeps keys
+// and values, probabilities of where to look, and passes over chosen patches. `LowResView` strings them together.
+// Shapes: B batch, n low-res tokens, N high-res tokens, P = 3 * patch * patch, C width.
+
+import { SelectionHead } from '@ps3js/patch-selector'
+import {
+  add,
+  concat,
+  gatherRows,
+  Module,
+  Parameter,
+  reshape,
+  type Tensor,
+  tidy,
+  zerosInitializer,
+} from '@ps3js/tensor'
+import type { Block } from './block.ts'
+import type { PS3Config } from './config.ts'
+import { allPatches, croppedPositions, type Grid, resampledPositions } from './position.ts'
+import { Trunk } from './trunk.ts'
+
+/** Patches of one picture, one ascending row-major list per scale above the first. */
+export interface TokenPositions {
+  readonly indices: readonly Int32Array[]
+}
+
+export interface LowResOutput {
+  /** Outputs of the asked-for blocks, in the order asked for, before the final norm: [B, n, C]. */
+  hiddenStates: Tensor[]
+  /** Of every block: [B, n, 2C]. */
+  keysValues: Tensor[]
+}
+
+export class VisionModel extends Module {
+  readonly trunk: Trunk
+  /** Its parameters sit beside the trunk in checkpoints, without a name of their own. */
+  readonly selector: SelectionHead
+  readonly pos_emb_residual: Parameter[]
+  readonly #cropPositions: boolean
+
+  constructor({ vision, trunk }: PS3Config) {
+    super()
+    const highResScales = vision.ps3_scales.slice(1)
+    this.trunk = new Trunk(trunk, vision)
+    this.selector = new SelectionHead({
+      width: trunk.width,
+      numFeatureLayers: vision.select_based_on_layer.length,
+      numHighResScales: highResScales.length,
+      highRes: vision.highres_selection_feature
+        ? {
+            hiddenDim: vision.highres_selection_module_hidden_dim,
+            outDim: vision.highres_selection_module_out_dim,
+            depth: vision.highres_selection_module_depth,
+            kernelSize: vision.highres_selection_module_kernel_size,
+          }
+        : undefined,
+    })
+    this.pos_emb_residual = vision.separate_pos_emb
+      ? highResScales.map(
+          (scale) => new Parameter([1, (scale / trunk.patch_size) ** 2, trunk.width], zerosInitializer),
+        )
+      : []
+    this.#cropPositions = vision.radio
+  }
+
+  get depth(): number {
+    return this.trunk.blocks.length
+  }
+
+  /** The whole picture at the lowest scale. patches [B, n, P]; `layers` are the block outputs to keep. */
+  lowRes(patches: Tensor, grid: Grid, layers: readonly number[]): LowResOutput {
+    return tidy(() => {
+      const keysValues: Tensor[] = []
+      const embedded = add(
+        this.trunk.patch_embed.proj.forward(patches),
+        this.#positions(grid, allPatches(grid)),
+      )
+      const hiddenStates = runBlocks(this.trunk.blocks, embedded, layers, (block, x) => {
+        const out = block.forwardWithCache(x)
+        keysValues.push(out.keysValues)
+        return out.x
+      })
+      return { hiddenStates, keysValues }
+    })
+  }
+
+  /**
+   * Embeds chosen patches of every picture of a batch. patches [B, N, P] in (scale, row, column) order as listed by
+   * `positions`, whose totals must be equal; `grids` are those of the scales above the first. -> [B, N, C]
+   */
+  embedHighRes(patches: Tensor, positions: readonly TokenPositions[], grids: readonly Grid[]): Tensor {
+    return tidy(() => {
+      const table = positions.map(({ indices }) =>
+        concat(
+          indices.flatMap((ids, i) => (ids.length > 0 ? [this.#highResPositions(i, grids[i]!, ids)] : [])),
+        ),
+      )
+      const embedded = this.trunk.patch_embed.proj.forward(patches)
+      return add(embedded, reshape(concat(table), embedded.shape))
+    })
+  }
+
+  /** Blocks over high-res tokens [B, N, C], each attending to the low-res keys and values too. -> outputs of `layers` */
+  highRes(tokens: Tensor, keysValues: readonly Tensor[], layers: readonly number[]): Tensor[] {
+    return tidy(() =>
+      runBlocks(this.trunk.blocks, tokens, layers, (block, x, layer) => block.forward(x, keysValues[layer])),
+    )
+  }
+
+  #positions(grid: Grid, indices: Int32Array): Tensor {
+    const table = this.trunk.pos_embed.value
+    return this.#cropPositions
+      ? croppedPositions(table, grid, indices)
+      : resampledPositions(table, grid, indices)
+  }
+
+  #highResPositions(index: number, grid: Grid, ids: Int32Array): Tensor {
+    const base = this.#positions(grid, ids)
+    const residual = this.pos_emb_residual[index]
+    return residual ? add(base, croppedPositions(residual.value, grid, ids)) : base
+  }
+}
+
+/** Runs the blocks in order and keeps the outputs of `layers` only. */
+function runBlocks(
+  blocks: readonly Block[],
+  input: Tensor,
+  layers: readonly number[],
+  run: (block: Block, x: Tensor, layer: number) => Tensor,
+): Tensor[] {
+  const outputs: Tensor[] = []
+  let x = input
+  blocks.forEach((block, layer) => {
+    const next = run(block, x, layer)
+    if (x !== input && !layers.includes(layer - 1)) x.dispose()
+    x = next
+    outputs.push(x)
+  })
+  return layers.map((layer) => outputs[layer]!)
+}
+
+/** Row gather that keeps a batch: x [B, N, C], for every sample the rows to take -> [B, rows, C] */
+export function takeTokens(x: Tensor, rows: readonly Int32Array[]): Tensor {
+  const [batch, count, width] = x.shape as [number, number, number]
+  return tidy(() => {
+    const flat = Int32Array.from(rows.flatMap((ids, sample) => [...ids].map((id) => sample * count + id)))
+    return reshape(gatherRows(reshape(x, [batch * count, width]), flat), [batch, -1, width])
+  })
+}

@@ -1,0 +1,24 @@
+// A convolution whose stride equals its kernel, as a matmul over unfolded patches. Weight keeps PyTorch's conv layout.
+
+import { linear } from '../ops/linear.ts'
+import { reshape, type Tensor, tidy } from '../tf.ts'
+import { Module } from './module.ts'
+import { normalInitializer, Parameter, zerosInitializer } from './parameter.ts'
+
+export class PatchProjection extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter
+
+  constructor(inChannels: number, outChannels: number, patchSize: number) {
+    super()
+    this.weight = new Parameter([outChannels, inChannels, patchSize, patchSize], normalInitializer(0.02))
+    this.bias = new Parameter([outChannels], zerosInitializer)
+  }
+
+  /** Patches flattened (channel, row, column), as `unfold` makes them: [..., in*p*p] -> [..., out] */
+  forward(patches: Tensor): Tensor {
+    return tidy(() =>
+      linear(patches, reshape(this.weight.value, [this.weight.shape[0]!, -1]), this.bias.value),
+    )
+  }
+}
