@@ -129,7 +129,7 @@ class TextBlocks extends Module {
   }
 }
 
-export interface TextOutput {
+export type TextOutput = {
   /** [B, output_dim], not normalised. */
   pooled: Tensor
   /** [B, prompt_proj_dim]: what steers the selection top-down. */
@@ -192,7 +192,12 @@ export class TextTransformer extends Module {
   }
 
   /** Final norm, pooling and projections of the last block's output. */
-  head(x: Tensor, ids: readonly Int32Array[]): TextOutput & { normed: Tensor } {
+  head(
+    x: Tensor,
+    ids: readonly Int32Array[],
+  ): TextOutput & {
+    normed: Tensor
+  } {
     return tidy(() => {
       const normed = this.ln_final.forward(x)
       const [batch, length, width] = normed.shape as [number, number, number]
