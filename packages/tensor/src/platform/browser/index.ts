@@ -3,3 +3,4 @@
 export const platformName: 'node' | 'browser' = 'browser'
 
 export * from './backend.ts'
+export * from './files.ts'

@@ -2,4 +2,7 @@
 
 export const platformName: 'node' | 'browser' = 'node'
 
+export * from './atomic-file.ts'
 export * from './backend.ts'
+export * from './file-errors.ts'
+export * from './file-source.ts'
