@@ -5,7 +5,6 @@ import { registerGradient } from '@tensorflow/tfjs-core'
 import { absGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Abs_grad.js'
 import { addGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Add_grad.js'
 import { addNGradConfig } from '@tensorflow/tfjs-core/dist/gradients/AddN_grad.js'
-import { batchMatMulGradConfig } from '@tensorflow/tfjs-core/dist/gradients/BatchMatMul_grad.js'
 import { broadcastToGradConfig } from '@tensorflow/tfjs-core/dist/gradients/BroadcastTo_grad.js'
 import { castGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Cast_grad.js'
 import { clipByValueGradConfig } from '@tensorflow/tfjs-core/dist/gradients/ClipByValue_grad.js'
@@ -22,10 +21,8 @@ import { logGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Log_grad.js'
 import { log1pGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Log1p_grad.js'
 import { logSoftmaxGradConfig } from '@tensorflow/tfjs-core/dist/gradients/LogSoftmax_grad.js'
 import { maxGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Max_grad.js'
-import { maximumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Maximum_grad.js'
 import { meanGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Mean_grad.js'
 import { minGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Min_grad.js'
-import { minimumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Minimum_grad.js'
 import { multiplyGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Multiply_grad.js'
 import { negGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Neg_grad.js'
 import { onesLikeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/OnesLike_grad.js'
@@ -46,7 +43,6 @@ import { softplusGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Softplu
 import { splitVGradConfig } from '@tensorflow/tfjs-core/dist/gradients/SplitV_grad.js'
 import { sqrtGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Sqrt_grad.js'
 import { squareGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Square_grad.js'
-import { squaredDifferenceGradConfig } from '@tensorflow/tfjs-core/dist/gradients/SquaredDifference_grad.js'
 import { stepGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Step_grad.js'
 import { subGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Sub_grad.js'
 import { sumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Sum_grad.js'
@@ -56,12 +52,13 @@ import { transposeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Transp
 import { unpackGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Unpack_grad.js'
 import { unsortedSegmentSumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/UnsortedSegmentSum_grad.js'
 import { zerosLikeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/ZerosLike_grad.js'
+import { broadcastGradConfigs } from './kernels/broadcast-gradients.ts'
 
 for (const config of [
+  ...broadcastGradConfigs,
   absGradConfig,
   addNGradConfig,
   addGradConfig,
-  batchMatMulGradConfig,
   broadcastToGradConfig,
   castGradConfig,
   clipByValueGradConfig,
@@ -76,9 +73,7 @@ for (const config of [
   logGradConfig,
   logSoftmaxGradConfig,
   maxGradConfig,
-  maximumGradConfig,
   minGradConfig,
-  minimumGradConfig,
   multiplyGradConfig,
   negGradConfig,
   onesLikeGradConfig,
@@ -99,7 +94,6 @@ for (const config of [
   splitVGradConfig,
   sqrtGradConfig,
   squareGradConfig,
-  squaredDifferenceGradConfig,
   stepGradConfig,
   subGradConfig,
   sumGradConfig,

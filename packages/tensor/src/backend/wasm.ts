@@ -2,6 +2,7 @@
 import { env } from '@tensorflow/tfjs-core'
 import { prepareWasm, wasmThreads } from '#platform'
 import { BackendError } from '../errors.ts'
+import { registerWasmKernels } from '../kernels/wasm.ts'
 import { exportsOf } from './interop.ts'
 import { isStarted, start } from './register.ts'
 import type { BackendOptions, LoadedBackend } from './types.ts'
@@ -22,6 +23,7 @@ export function setWasmPaths(paths: string | Record<string, string>): void {
 
 export async function loadWasm(options: BackendOptions): Promise<LoadedBackend> {
   const wasm: WasmPackage = exportsOf(await import('@tensorflow/tfjs-backend-wasm'))
+  registerWasmKernels()
   if (isStarted('wasm')) {
     await start('wasm')
     return { name: 'wasm', details: await details(wasm) }
