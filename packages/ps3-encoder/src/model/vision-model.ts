@@ -6,6 +6,7 @@ import { SelectionHead } from '@ps3js/patch-selector'
 import {
   add,
   concat,
+  dispose,
   gatherRows,
   Module,
   Parameter,
@@ -24,7 +25,7 @@ export interface TokenPositions {
   readonly indices: readonly Int32Array[]
 }
 
-export interface LowResOutput {
+export type LowResOutput = {
   /** Outputs of the asked-for blocks, in the order asked for, before the final norm: [B, n, C]. */
   hiddenStates: Tensor[]
   /** Of every block: [B, n, 2C]. */
@@ -69,19 +70,28 @@ export class VisionModel extends Module {
 
   /** The whole picture at the lowest scale. patches [B, n, P]; `layers` are the block outputs to keep. */
   lowRes(patches: Tensor, grid: Grid, layers: readonly number[]): LowResOutput {
-    return tidy(() => {
-      const keysValues: Tensor[] = []
-      const embedded = add(
-        this.trunk.patch_embed.proj.forward(patches),
-        this.#positions(grid, allPatches(grid)),
-      )
-      const hiddenStates = runBlocks(this.trunk.blocks, embedded, layers, (block, x) => {
+    return tidy(() => drain(this.lowResSteps(patches, grid, layers)))
+  }
+
+  /** `lowRes` with a pause after every block, for callers that stay responsive or may be cancelled. */
+  *lowResSteps(patches: Tensor, grid: Grid, layers: readonly number[]): Generator<void, LowResOutput> {
+    const keysValues: Tensor[] = []
+    const embedded = tidy(() =>
+      add(this.trunk.patch_embed.proj.forward(patches), this.#positions(grid, allPatches(grid))),
+    )
+    let finished = false
+    try {
+      const hiddenStates = yield* runBlocks(this.trunk.blocks, embedded, layers, (block, x) => {
         const out = block.forwardWithCache(x)
         keysValues.push(out.keysValues)
         return out.x
       })
+      finished = true
       return { hiddenStates, keysValues }
-    })
+    } finally {
+      embedded.dispose()
+      if (!finished) dispose(keysValues)
+    }
   }
 
   /**
@@ -102,8 +112,17 @@ export class VisionModel extends Module {
 
   /** Blocks over high-res tokens [B, N, C], each attending to the low-res keys and values too. -> outputs of `layers` */
   highRes(tokens: Tensor, keysValues: readonly Tensor[], layers: readonly number[]): Tensor[] {
-    return tidy(() =>
-      runBlocks(this.trunk.blocks, tokens, layers, (block, x, layer) => block.forward(x, keysValues[layer])),
+    return tidy(() => drain(this.highResSteps(tokens, keysValues, layers)))
+  }
+
+  /** `highRes` with a pause after every block. */
+  highResSteps(
+    tokens: Tensor,
+    keysValues: readonly Tensor[],
+    layers: readonly number[],
+  ): Generator<void, Tensor[]> {
+    return runBlocks(this.trunk.blocks, tokens, layers, (block, x, layer) =>
+      block.forward(x, keysValues[layer]),
     )
   }
 
@@ -121,22 +140,40 @@ export class VisionModel extends Module {
   }
 }
 
-/** Runs the blocks in order and keeps the outputs of `layers` only. */
-function runBlocks(
+/** Runs the blocks in order, keeps the outputs of `layers` only, and leaves nothing behind when it is stopped. */
+function* runBlocks(
   blocks: readonly Block[],
   input: Tensor,
   layers: readonly number[],
   run: (block: Block, x: Tensor, layer: number) => Tensor,
-): Tensor[] {
-  const outputs: Tensor[] = []
+): Generator<void, Tensor[]> {
+  const kept = new Map<number, Tensor>()
   let x = input
-  blocks.forEach((block, layer) => {
-    const next = run(block, x, layer)
-    if (x !== input && !layers.includes(layer - 1)) x.dispose()
-    x = next
-    outputs.push(x)
-  })
-  return layers.map((layer) => outputs[layer]!)
+  let finished = false
+  const release = (tensor: Tensor) => {
+    if (tensor !== input && ![...kept.values()].includes(tensor)) tensor.dispose()
+  }
+  try {
+    for (const [layer, block] of blocks.entries()) {
+      const next = run(block, x, layer)
+      release(x)
+      x = next
+      if (layers.includes(layer)) kept.set(layer, x)
+      yield
+    }
+    finished = true
+    return layers.map((layer) => kept.get(layer)!)
+  } finally {
+    release(x)
+    if (!finished) dispose([...kept.values()])
+  }
+}
+
+function drain<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
 }
 
 /** Row gather that keeps a batch: x [B, N, C], for every sample the rows to take -> [B, rows, C] */

@@ -1,0 +1,95 @@
+// A batch of equally large pictures as a source of patches: bytes stay bytes, and only what is asked for becomes floats.
+
+import { SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
+import { InvalidArgumentError, type Tensor, tensor3d } from '@ps3js/tensor'
+import { gridSizes, type RgbImage, type ScaleSize, samplePatches } from '../image/index.ts'
+import type { TokenPositions } from './vision-model.ts'
+
+export interface Normalization {
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
+}
+
+export class PictureBatch {
+  readonly images: readonly RgbImage[]
+  /** One entry per scale, the low-res one first. */
+  readonly sizes: readonly ScaleSize[]
+  readonly #patchSize: number
+  readonly #normalization: Normalization
+
+  constructor(
+    images: readonly RgbImage[],
+    scales: readonly number[],
+    patchSize: number,
+    normalization: Normalization,
+  ) {
+    const first = images[0]
+    if (!first) throw new InvalidArgumentError('a batch needs at least one picture')
+    const odd = images.find((image) => image.width !== first.width || image.height !== first.height)
+    if (odd) {
+      throw new InvalidArgumentError(
+        `pictures of one batch must be equally large, got ${first.width}x${first.height} and ${odd.width}x${odd.height}: process them to one size, or encode them one by one`,
+      )
+    }
+    this.images = images
+    this.sizes = gridSizes(scales, patchSize, first.height, first.width)
+    this.#patchSize = patchSize
+    this.#normalization = normalization
+  }
+
+  /** [B, n, 3*p*p] */
+  lowResPatches(): Tensor {
+    const { image } = this.sizes[0]!
+    return this.#everyPatch(image.height, image.width, this.#patchSize)
+  }
+
+  /** Patches of the stem that the selection head looks through: [B, S*S, 3*k*k] */
+  selectionPatches(kernelSize: number): Tensor {
+    return this.#everyPatch(SELECTION_IMAGE_SIZE, SELECTION_IMAGE_SIZE, kernelSize)
+  }
+
+  /** Chosen patches of the scales above the first, in (scale, row, column) order: [B, N, 3*p*p] */
+  highResPatches(positions: readonly TokenPositions[]): Tensor {
+    const length = 3 * this.#patchSize ** 2
+    const count = countTokens(positions[0]!)
+    const values = new Float32Array(this.images.length * count * length)
+    let offset = 0
+    this.images.forEach((image, sample) => {
+      positions[sample]!.indices.forEach((indices, i) => {
+        if (indices.length === 0) return
+        const size = this.sizes[i + 1]!.image
+        const out = values.subarray(offset, offset + indices.length * length)
+        this.#sample(image, size.height, size.width, this.#patchSize, indices, out)
+        offset += out.length
+      })
+    })
+    return tensor3d(values, [this.images.length, count, length])
+  }
+
+  #everyPatch(height: number, width: number, patchSize: number): Tensor {
+    const count = (height / patchSize) * (width / patchSize)
+    const length = 3 * patchSize ** 2
+    const values = new Float32Array(this.images.length * count * length)
+    this.images.forEach((image, sample) => {
+      const out = values.subarray(sample * count * length, (sample + 1) * count * length)
+      this.#sample(image, height, width, patchSize, null, out)
+    })
+    return tensor3d(values, [this.images.length, count, length])
+  }
+
+  #sample(
+    image: RgbImage,
+    height: number,
+    width: number,
+    patch: number,
+    ids: Int32Array | null,
+    out: Float32Array,
+  ) {
+    const { mean, std } = this.#normalization
+    samplePatches(image, height, width, patch, ids, mean, std, out)
+  }
+}
+
+export function countTokens({ indices }: TokenPositions): number {
+  return indices.reduce((sum, ids) => sum + ids.length, 0)
+}
