@@ -140,6 +140,7 @@ export function contentRange(response: Response, url: string | URL, start: numbe
     last < total &&
     last === Math.min(end, total) - 1
   if (!isGood) {
+    response.body?.cancel().catch(() => {})
     throw new ResourceError(
       `${displayUrl(url)}: asked for bytes ${start}-${end - 1}, but the server's Content-Range is "${header}"; it can't serve ranges properly`,
     )
