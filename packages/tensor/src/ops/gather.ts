@@ -1,9 +1,17 @@
 // Picking rows, with the gradient scattered back (tfjs's GatherV2 and UnsortedSegmentSum).
 
-import type { Tensor } from '@tensorflow/tfjs-core'
+import { type Tensor, unsortedSegmentSum } from '@tensorflow/tfjs-core'
 import { gather, tensor1d, tidy } from '../tf.ts'
 
 /** x [R, ...], indices of rows -> [indices.length, ...] */
 export function gatherRows(x: Tensor, indices: Int32Array | readonly number[]): Tensor {
   return tidy(() => gather(x, tensor1d(indices instanceof Int32Array ? indices : [...indices], 'int32'), 0))
+}
+
+/** Rows of x [R, C] placed into `size` rows of zeros: row `from[i]` goes to `to[i]`. -> [size, C] */
+export function scatterRows(x: Tensor, from: readonly number[], to: readonly number[], size: number): Tensor {
+  return tidy(() => {
+    const picked = gatherRows(x, from)
+    return unsortedSegmentSum(picked, tensor1d([...to], 'int32'), size)
+  })
 }

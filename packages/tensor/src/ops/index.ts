@@ -8,7 +8,7 @@ export {
 } from './attention.ts'
 export { checkpoint } from './checkpoint.ts'
 export { depthwiseConv2d } from './depthwise-conv.ts'
-export { gatherRows } from './gather.ts'
+export { gatherRows, scatterRows } from './gather.ts'
 export { biasGelu, type GeluApproximation, gelu } from './gelu.ts'
 export { type InterpolationMode, interpolate, nearestIndex, resampleWeights } from './interpolate.ts'
 export { withPlainOps } from './kernel.ts'

@@ -1,0 +1,44 @@
+// Which tokens the pooled feature is made of (pre-training: only those inside the caption's box).
+
+import { type PatchSelection, resizeArea } from '@ps3js/patch-selector'
+import { type Tensor, tensor4d } from '@ps3js/tensor'
+import type { ScaleSize } from '../image/index.ts'
+
+/** A 0..1 map of any size: what is asked for, in training the caption's box. */
+export interface RegionMap {
+  readonly height: number
+  readonly width: number
+  readonly data: ArrayLike<number>
+}
+
+/** Large enough to vanish in a softmax, small enough to stay finite on every backend. */
+const MASKED = -1e9
+
+/** The share of each selected patch that lies in the region, in token order: area-averaged to each scale's own grid. */
+export function regionWeights(
+  region: RegionMap,
+  selection: PatchSelection,
+  sizes: readonly ScaleSize[],
+): Float32Array {
+  const weights: number[] = []
+  selection.indices.forEach((ids, i) => {
+    if (ids.length === 0) return
+    const { height, width } = sizes[i + 1]!.grid
+    const map = resizeArea(region, { height, width })
+    for (const id of ids) weights.push(map.data[id]!)
+  })
+  return Float32Array.from(weights)
+}
+
+/** Scores to add in pooling, [B, 1, 1, N]: tokens of weight 0 are left out, unless all of a sample's are. */
+export function poolingMask(weights: readonly Float32Array[]): Tensor {
+  const count = weights[0]!.length
+  const values = new Float32Array(weights.length * count)
+  weights.forEach((row, sample) => {
+    if (row.every((w) => w === 0)) return
+    row.forEach((w, i) => {
+      if (w === 0) values[sample * count + i] = MASKED
+    })
+  })
+  return tensor4d(values, [weights.length, 1, 1, count])
+}

@@ -1,0 +1,151 @@
+// The PS3 encoder: pictures and texts in, features out. Everything public starts here.
+
+import { splitBudget } from '@ps3js/patch-selector'
+import { dispose, InvalidArgumentError, Module, type Tensor } from '@ps3js/tensor'
+import type { RgbImage } from '../image/index.ts'
+import { type TextOutput, TextTransformer } from '../text/text-transformer.ts'
+import type { PS3Config } from './config.ts'
+import type { EncodeOptions, Encoding, StageTime } from './encoding.ts'
+import { type Normalization, PictureBatch } from './picture.ts'
+import { runSteps } from './steps.ts'
+import { LowResView } from './view.ts'
+import { VisionModel } from './vision-model.ts'
+
+/** Turns texts into rows of token ids, padded to the model's context length. */
+export interface Tokenizer {
+  encode(texts: readonly string[]): Int32Array[]
+}
+
+export interface EncoderParts {
+  config: PS3Config
+  normalization: Normalization
+  tokenizer?: Tokenizer | null
+}
+
+export interface LowResOptions {
+  /** Block outputs to keep besides the last, by layer index. */
+  hiddenStates?: readonly number[]
+  signal?: AbortSignal
+  onStage?: (time: StageTime) => void
+}
+
+export class PS3Encoder extends Module {
+  readonly vision_model: VisionModel
+  readonly text_model: TextTransformer | null
+  readonly #parts: EncoderParts
+
+  /** Builds the model without values: follow with `initialize(seed)` or `loadStateDict(...)`, or use `fromPretrained`. */
+  constructor(parts: EncoderParts) {
+    super()
+    this.vision_model = new VisionModel(parts.config)
+    this.text_model = parts.config.text ? new TextTransformer(parts.config.text) : null
+    this.#parts = parts
+  }
+
+  get config(): PS3Config {
+    return this.#parts.config
+  }
+
+  get normalization(): Normalization {
+    return this.#parts.normalization
+  }
+
+  /** Patches per look at each scale above the first. */
+  get budget(): number[] {
+    const { ps3_scales, max_select_num, max_select_num_each_scale } = this.config.vision
+    return [...(max_select_num_each_scale ?? splitBudget(ps3_scales, max_select_num))]
+  }
+
+  /** Encodes pictures: the whole at low resolution, then closely where it matters. Dispose the result. */
+  async encode(images: RgbImage | readonly RgbImage[], options: EncodeOptions = {}): Promise<Encoding> {
+    const view = await this.lowRes(images, options)
+    try {
+      return await view.encode(options)
+    } finally {
+      view.dispose()
+    }
+  }
+
+  /** The low-res pass alone, kept for any number of prompts and looks. Dispose the view. */
+  async lowRes(images: RgbImage | readonly RgbImage[], options: LowResOptions = {}): Promise<LowResView> {
+    const { vision, trunk } = this.config
+    const batch = Array.isArray(images) ? (images as RgbImage[]) : [images as RgbImage]
+    const pictures = new PictureBatch(batch, vision.ps3_scales, trunk.patch_size, this.normalization)
+    const returned = [...new Set([...(options.hiddenStates ?? []), trunk.depth - 1])].sort((a, b) => a - b)
+    this.#checkLayers(returned)
+    const read = vision.select_based_on_layer
+    const layers = [...new Set([...returned, ...read])].sort((a, b) => a - b)
+    const { grid } = pictures.sizes[0]!
+
+    const lowResStart = performance.now()
+    const patches = pictures.lowResPatches()
+    let low: Awaited<ReturnType<typeof runSteps<{ hiddenStates: Tensor[]; keysValues: Tensor[] }>>>
+    try {
+      low = await runSteps(this.vision_model.lowResSteps(patches, grid, layers), options.signal)
+    } finally {
+      patches.dispose()
+    }
+    options.onStage?.({ stage: 'low-res', milliseconds: performance.now() - lowResStart })
+
+    const states = new Map(layers.map((layer, i) => [layer, low.hiddenStates[i]!]))
+    try {
+      const selectionStart = performance.now()
+      const picturePatches = vision.highres_selection_feature
+        ? pictures.selectionPatches(vision.highres_selection_module_kernel_size)
+        : undefined
+      const hiddenStates = read.map((layer) => states.get(layer)!)
+      const features = (() => {
+        try {
+          return this.vision_model.selector.features({ hiddenStates, grid, picturePatches })
+        } finally {
+          picturePatches?.dispose()
+        }
+      })()
+      options.onStage?.({ stage: 'selection', milliseconds: performance.now() - selectionStart })
+      for (const layer of layers) if (!returned.includes(layer)) states.get(layer)!.dispose()
+      return new LowResView({
+        model: this.vision_model,
+        pictures,
+        lowRes: new Map(returned.map((layer) => [layer, states.get(layer)!])),
+        keysValues: low.keysValues,
+        features,
+        budget: this.budget,
+        embedPrompts: async (texts) => {
+          const { pooled, prompt } = await this.encodeText(texts)
+          pooled.dispose()
+          return prompt
+        },
+        onStage: options.onStage,
+      })
+    } catch (error) {
+      dispose([...states.values(), ...low.keysValues])
+      throw error
+    }
+  }
+
+  /** Texts to pooled features and selection prompts. Dispose both. */
+  async encodeText(texts: readonly string[]): Promise<TextOutput> {
+    if (!this.text_model) {
+      throw new InvalidArgumentError(
+        'this checkpoint holds no text tower: pass a prompt embedding instead of a text',
+      )
+    }
+    const { tokenizer } = this.#parts
+    if (!tokenizer) {
+      throw new InvalidArgumentError(
+        'this encoder has no tokenizer: load it from a directory with tokenizer_config.json, or pass one to fromPretrained',
+      )
+    }
+    return this.text_model.forward(tokenizer.encode(texts))
+  }
+
+  #checkLayers(layers: readonly number[]): void {
+    const { depth } = this.config.trunk
+    const wrong = layers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer >= depth)
+    if (wrong !== undefined) {
+      throw new InvalidArgumentError(
+        `hiddenStates names layer ${wrong}, but the trunk has ${depth} (0..${depth - 1})`,
+      )
+    }
+  }
+}

@@ -1,0 +1,258 @@
+// One low-res pass of a batch of pictures, kept for as many prompts and looks as wanted
+// (PS3, arXiv:2503.19903, sections 3.2 and 3.3).
+
+import {
+  choosePatches,
+  type PatchSelection,
+  type ProbabilityMap,
+  type SelectionFeatures,
+  unionSelections,
+} from '@ps3js/patch-selector'
+import { add, dispose, InvalidArgumentError, mul, sub, type Tensor, tensor2d, tidy } from '@ps3js/tensor'
+import {
+  type EncodeOptions,
+  Encoding,
+  type Look,
+  type LookOptions,
+  type Probabilities,
+  type Prompt,
+  type StageTime,
+} from './encoding.ts'
+import { countTokens, type PictureBatch } from './picture.ts'
+import { poolingMask, type RegionMap, regionWeights } from './pooling.ts'
+import { runSteps } from './steps.ts'
+import type { VisionModel } from './vision-model.ts'
+
+export interface ViewParts {
+  model: VisionModel
+  pictures: PictureBatch
+  /** Low-res block outputs by layer; the last layer is always there. */
+  lowRes: ReadonlyMap<number, Tensor>
+  keysValues: readonly Tensor[]
+  features: SelectionFeatures
+  /** Patches per look at each scale above the first. */
+  budget: readonly number[]
+  /** Prompt embeddings [B, C] for texts. */
+  embedPrompts: (texts: readonly string[]) => Promise<Tensor>
+  onStage?: (time: StageTime) => void
+}
+
+export interface PoolOptions {
+  /** Pool only tokens inside these regions, one per picture (all tokens where a region holds none). */
+  regions?: readonly RegionMap[]
+  /** Pictures whose text describes the whole: they take the pooled low-res feature. */
+  isGlobalText?: readonly boolean[]
+}
+
+export class LowResView {
+  readonly #parts: ViewParts
+  #disposed = false
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts
+  }
+
+  /** The last block's output for the low-res tokens: [B, n, C]. It belongs to the view. */
+  get tokens(): Tensor {
+    return this.#lowRes(this.#lastLayer)
+  }
+
+  get batchSize(): number {
+    return this.#parts.pictures.images.length
+  }
+
+  /** Per low-res patch how much it deserves a closer look, without and with a prompt. */
+  async probabilities(prompt?: Prompt): Promise<Probabilities> {
+    const { model, features } = this.#alive()
+    const bottomUp = await toMaps(() => model.selector.probabilities(features))
+    if (prompt === undefined) return { selection: bottomUp, bottomUp, topDown: null }
+    const embedded = await this.#embed(prompt)
+    try {
+      const topDown = await toMaps(() => model.selector.probabilities(features, embedded.tensor))
+      return { selection: topDown, bottomUp, topDown }
+    } finally {
+      embedded.release()
+    }
+  }
+
+  /** Looks closely, again and again: each look takes patches that none before it took. */
+  async *looks(
+    options: LookOptions & { hiddenStates?: readonly number[] } = {},
+  ): AsyncGenerator<Look, void, undefined> {
+    const probabilities = options.selections ? null : await this.probabilities(options.prompt)
+    for (const [index, selections] of this.#choose(options, probabilities).entries()) {
+      yield await this.#look(index, selections, options)
+    }
+  }
+
+  /** All looks at once, merged with the low-res tokens. */
+  async encode(options: EncodeOptions = {}): Promise<Encoding> {
+    const probabilities = await this.probabilities(options.prompt)
+    const looks: Look[] = []
+    try {
+      for (const [index, selections] of this.#choose(options, probabilities).entries()) {
+        looks.push(await this.#look(index, selections, options))
+      }
+      const layers = this.#layers(options.hiddenStates)
+      return new Encoding({
+        sizes: this.#parts.pictures.sizes,
+        lowRes: new Map(layers.map((layer) => [layer, this.#lowRes(layer)])),
+        looks,
+        lastLayer: this.#lastLayer,
+        probabilities,
+        selections: this.#parts.pictures.images.map((_, sample) =>
+          unionSelections(
+            looks.map((look) => look.selections[sample]!),
+            this.#highResGrids(),
+          ),
+        ),
+      })
+    } finally {
+      for (const look of looks) dispose([look.tokens, ...look.hiddenStates.values()])
+    }
+  }
+
+  /** One feature per picture from the tokens of a look, as contrastive pre-training compares with texts: [B, P]. */
+  pool(look: Look, { regions, isGlobalText }: PoolOptions = {}): Tensor {
+    const { model, pictures } = this.#alive()
+    return tidy(() => {
+      const mask = regions
+        ? poolingMask(look.selections.map((s, i) => regionWeights(regions[i]!, s, pictures.sizes)))
+        : undefined
+      const high = model.trunk.pool(look.tokens, mask)
+      if (!isGlobalText?.some(Boolean)) return high
+      return mixRows(isGlobalText, this.poolLowRes(), high)
+    })
+  }
+
+  /** The pooled low-res feature of each picture: [B, P]. */
+  poolLowRes(): Tensor {
+    return this.#alive().model.trunk.pool(this.tokens)
+  }
+
+  /** Frees the hidden states, keys and values. Results that were handed out stay. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    const { lowRes, keysValues, features } = this.#parts
+    dispose([...lowRes.values(), ...keysValues, features.lowRes])
+    features.highRes?.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  get #lastLayer(): number {
+    return this.#parts.model.depth - 1
+  }
+
+  #alive(): ViewParts {
+    if (this.#disposed)
+      throw new InvalidArgumentError('this view was disposed: call encoder.lowRes(image) for a new one')
+    return this.#parts
+  }
+
+  #lowRes(layer: number): Tensor {
+    const state = this.#alive().lowRes.get(layer)
+    if (state) return state
+    throw new InvalidArgumentError(
+      `layer ${layer} was not kept: name it in the hiddenStates option of lowRes() (kept: ${[...this.#parts.lowRes.keys()]})`,
+    )
+  }
+
+  #layers(extra: readonly number[] = []): number[] {
+    return [...new Set([...extra, this.#lastLayer])].sort((a, b) => a - b)
+  }
+
+  #highResGrids() {
+    return this.#parts.pictures.sizes.slice(1).map((size) => size.grid)
+  }
+
+  async #embed(prompt: Prompt): Promise<{ tensor: Tensor; release: () => void }> {
+    if (typeof prompt === 'string' || Array.isArray(prompt)) {
+      const texts =
+        typeof prompt === 'string' ? this.#parts.pictures.images.map(() => prompt) : (prompt as string[])
+      if (texts.length !== this.batchSize) {
+        throw new InvalidArgumentError(
+          `${texts.length} prompts for ${this.batchSize} pictures: give one, or one each`,
+        )
+      }
+      const tensor = await this.#parts.embedPrompts(texts)
+      return { tensor, release: () => tensor.dispose() }
+    }
+    return { tensor: prompt as Tensor, release: () => {} }
+  }
+
+  /** Per look, per picture. */
+  #choose(options: LookOptions, probabilities: Probabilities | null): PatchSelection[][] {
+    if (options.selections) return options.selections.map((look) => [...look])
+    const { pictures, budget } = this.#parts
+    const started = performance.now()
+    const { perSample, prompt: _prompt, selections: _selections, signal: _signal, ...common } = options
+    const samples = pictures.images.map((image, i) =>
+      choosePatches({
+        budget: [...budget],
+        ...common,
+        ...perSample?.[i],
+        probabilities: probabilities!.selection[i]!,
+        grids: this.#highResGrids(),
+        imageSize: { width: image.width, height: image.height },
+      }),
+    )
+    this.#report('choice', started)
+    const count = Math.max(...samples.map((looks) => looks.length))
+    return Array.from({ length: count }, (_, look) => samples.map((looks) => looks[look]!))
+  }
+
+  async #look(index: number, selections: PatchSelection[], options: EncodeOptions): Promise<Look> {
+    const { model, pictures, keysValues } = this.#alive()
+    const started = performance.now()
+    const totals = selections.map((selection) => countTokens(selection))
+    if (totals.some((total) => total !== totals[0])) {
+      throw new InvalidArgumentError(
+        `pictures of one batch must take equally many patches, got ${totals}: encode them one by one, or give a token count`,
+      )
+    }
+    const layers = this.#layers(options.hiddenStates)
+    const tokens = tidy(() =>
+      model.embedHighRes(pictures.highResPatches(selections), selections, this.#highResGrids()),
+    )
+    try {
+      const outputs = await runSteps(model.highResSteps(tokens, keysValues, layers), options.signal)
+      const states = new Map(layers.map((layer, i) => [layer, outputs[i]!]))
+      const last = states.get(this.#lastLayer)!
+      states.delete(this.#lastLayer)
+      this.#report('high-res', started)
+      return { index, selections, tokens: last, hiddenStates: states }
+    } finally {
+      tokens.dispose()
+    }
+  }
+
+  #report(stage: StageTime['stage'], started: number): void {
+    this.#parts.onStage?.({ stage, milliseconds: performance.now() - started })
+  }
+}
+
+async function toMaps(compute: () => Tensor): Promise<ProbabilityMap[]> {
+  const probabilities = compute()
+  try {
+    const [, height, width] = probabilities.shape as [number, number, number]
+    const data = (await probabilities.data()) as Float32Array
+    const cells = height * width
+    return Array.from({ length: data.length / cells }, (_, i) => ({
+      height,
+      width,
+      data: data.slice(i * cells, (i + 1) * cells),
+    }))
+  } finally {
+    probabilities.dispose()
+  }
+}
+
+/** Row i from `whenTrue` where `choose[i]`, else from `whenFalse`; both [B, P]. */
+function mixRows(choose: readonly boolean[], whenTrue: Tensor, whenFalse: Tensor): Tensor {
+  const mask = tensor2d(choose.map(Number), [choose.length, 1])
+  return add(mul(mask, whenTrue), mul(sub(1, mask), whenFalse))
+}
