@@ -12,8 +12,6 @@ export type BackendChoice = 'auto' | BackendName | readonly BackendName[]
 export interface BackendOptions {
   /** webgpu: a device that the application owns. It is used as it is and never destroyed here. */
   device?: GPUDevice
-  /** wasm: threads to compute with; 1 takes the build without threads. Default: one per core, at most 8. */
-  threads?: number
   /** wasm: the folder (ending in a slash) or the map of file names to addresses of the `.wasm` files. */
   wasmPaths?: string | Record<string, string>
   /** node, node-gpu: where `ps3 native install` put TensorFlow, when not in its default place. */
@@ -39,7 +37,7 @@ export interface BackendInfo {
   tried: BackendAttempt[]
   /** One line for people: the backend, its particulars and the reason. */
   describe: string
-  /** Particulars, such as `threads`, `simd`, `adapter`, `tensorflowVersion`. */
+  /** Particulars, such as `simd`, `adapter`, `tensorflowVersion`. */
   details: BackendDetails
 }
 

@@ -1,6 +1,8 @@
-// The WebAssembly backend: SIMD, and threads where shared memory is there. Needs no install and no compiler.
+// The WebAssembly backend, with SIMD where the machine has it. Needs no install and no compiler.
+// One thread: the threaded build of tfjs 4.22 starts eight workers and then computes on one (measured in Node 20
+// and in a cross-origin isolated Chromium: getThreadsCount() is 1 and no worker is ever sent work).
 import { env } from '@tensorflow/tfjs-core'
-import { prepareWasm, wasmThreads } from '#platform'
+import { prepareWasm } from '#platform'
 import { BackendError } from '../errors.ts'
 import { registerWasmKernels } from '../kernels/wasm.ts'
 import { exportsOf } from './interop.ts'
@@ -8,11 +10,9 @@ import { isStarted, start } from './register.ts'
 import type { BackendOptions, LoadedBackend } from './types.ts'
 
 type WasmPackage = typeof import('@tensorflow/tfjs-backend-wasm')
-const FILES = [
-  'tfjs-backend-wasm.wasm',
-  'tfjs-backend-wasm-simd.wasm',
-  'tfjs-backend-wasm-threaded-simd.wasm',
-]
+const PLAIN = 'tfjs-backend-wasm.wasm'
+const SIMD = 'tfjs-backend-wasm-simd.wasm'
+const FILES = [PLAIN, SIMD, 'tfjs-backend-wasm-threaded-simd.wasm']
 
 let configured: string | Record<string, string> | undefined
 
@@ -26,32 +26,24 @@ export async function loadWasm(options: BackendOptions): Promise<LoadedBackend> 
   registerWasmKernels()
   if (isStarted('wasm')) {
     await start('wasm')
-    return { name: 'wasm', details: await details(wasm) }
+    return { name: 'wasm', details: await details() }
   }
   const simd = Boolean(await env().getAsync('WASM_HAS_SIMD_SUPPORT'))
-  const threads = simd ? await wasmThreads(options.threads) : 1
-  env().set('WASM_HAS_MULTITHREAD_SUPPORT', threads > 1)
-  const file = threads > 1 ? FILES[2]! : simd ? FILES[1]! : FILES[0]!
-  const { url, cleanUp } = await prepareWasm(file, options.wasmPaths ?? configured)
+  env().set('WASM_HAS_MULTITHREAD_SUPPORT', false)
+  const file = simd ? SIMD : PLAIN
+  const url = await prepareWasm(file, options.wasmPaths ?? configured)
   // Only one of the three is ever read, and its address is known to work by now.
   wasm.setWasmPaths(Object.fromEntries(FILES.map((name) => [name, url])))
-  wasm.setThreadsCount(threads)
   try {
     await start('wasm')
   } catch (cause) {
     throw new BackendError(`WebAssembly could not be started from ${url}: ${messageOf(cause)}`, { cause })
-  } finally {
-    cleanUp?.()
   }
-  return { name: 'wasm', details: await details(wasm) }
+  return { name: 'wasm', details: await details() }
 }
 
-async function details(wasm: WasmPackage): Promise<LoadedBackend['details']> {
-  const threaded = Boolean(await env().getAsync('WASM_HAS_MULTITHREAD_SUPPORT'))
-  return {
-    simd: Boolean(await env().getAsync('WASM_HAS_SIMD_SUPPORT')),
-    threads: threaded ? wasm.getThreadsCount() : 1,
-  }
+async function details(): Promise<LoadedBackend['details']> {
+  return { simd: Boolean(await env().getAsync('WASM_HAS_SIMD_SUPPORT')) }
 }
 
 function messageOf(cause: unknown): string {

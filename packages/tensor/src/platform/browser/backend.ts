@@ -1,9 +1,6 @@
-// What the backends need of a browser: where the .wasm files are, whether threads are allowed, the GPU.
-import { env } from '@tensorflow/tfjs-core'
+// What the backends need of a browser: where the .wasm files are, the GPU.
 import { BackendError } from '../../errors.ts'
 import type { NativeBackendInfo, NativeLoadOptions } from '../../native/index.ts'
-
-const MAX_THREADS = 8
 
 /** There is none in a browser. */
 export async function loadNative(_options: NativeLoadOptions): Promise<NativeBackendInfo> {
@@ -11,10 +8,7 @@ export async function loadNative(_options: NativeLoadOptions): Promise<NativeBac
 }
 
 /** The file's address, checked to answer with WebAssembly. Without `paths` it lies beside the script. */
-export async function prepareWasm(
-  file: string,
-  paths?: string | Record<string, string>,
-): Promise<{ url: string; cleanUp?: () => void }> {
+export async function prepareWasm(file: string, paths?: string | Record<string, string>): Promise<string> {
   const given = typeof paths === 'string' ? `${paths}${file}` : (paths?.[file] ?? file)
   const base = paths === undefined ? import.meta.url : globalThis.document?.baseURI
   const url = new URL(given, base).href
@@ -35,14 +29,7 @@ export async function prepareWasm(
   if (start?.[0] !== 0 || start[1] !== 0x61 || start[2] !== 0x73 || start[3] !== 0x6d) {
     throw new BackendError(`${url} is not a WebAssembly file: ${remedy}`)
   }
-  return { url }
-}
-
-/** How many threads the WebAssembly backend computes with: more than one needs a cross-origin isolated page. */
-export async function wasmThreads(requested?: number): Promise<number> {
-  if (requested === 1 || !globalThis.crossOriginIsolated) return 1
-  if (!(await env().getAsync('WASM_HAS_MULTITHREAD_SUPPORT'))) return 1
-  return Math.min(requested ?? globalThis.navigator.hardwareConcurrency, MAX_THREADS)
+  return url
 }
 
 /** `navigator.gpu`. */

@@ -13,10 +13,7 @@ export async function loadNative(options: NativeLoadOptions): Promise<NativeBack
 }
 
 /** The file's path, checked to be there. Without `paths` it is the one inside tfjs's package. */
-export async function prepareWasm(
-  file: string,
-  paths?: string | Record<string, string>,
-): Promise<{ url: string; cleanUp?: () => void }> {
+export async function prepareWasm(file: string, paths?: string | Record<string, string>): Promise<string> {
   const place =
     typeof paths === 'string' ? `${paths}${file}` : (paths?.[file] ?? join(packageDir(), 'dist', file))
   const url = place.startsWith('file:') ? fileURLToPath(place) : place
@@ -26,24 +23,15 @@ export async function prepareWasm(
       { cause },
     )
   })
-  return { url }
-}
-
-/** How many threads the WebAssembly backend computes with. */
-export async function wasmThreads(_requested?: number): Promise<number> {
-  return 1
+  return url
 }
 
 /** `navigator.gpu`, from Node's own or from the npm package `webgpu` (Dawn). */
 export async function prepareWebgpu(): Promise<GPU> {
   if (globalThis.navigator?.gpu) return globalThis.navigator.gpu
-  let dawn: { create(flags: string[]): GPU; globals: object }
-  try {
-    // By name at run time: an optional package that most installs do not hold.
-    dawn = await import(/* @vite-ignore */ ['web', 'gpu'].join(''))
-  } catch (cause) {
+  const dawn = await import('webgpu').catch((cause) => {
     throw new BackendError('WebGPU in Node needs the package `webgpu`: npm install webgpu', { cause })
-  }
+  })
   Object.assign(globalThis, dawn.globals)
   const gpu = dawn.create([])
   if (!globalThis.navigator) Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true })
