@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { ImageError, InvalidArgumentError, Random } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
 import { cubicTaps } from './cubic-taps.ts'
+import { formulaImage } from './formula-image.fixture.ts'
 import { OPENAI_MEAN, OPENAI_STD } from './normalization.ts'
 import type { RgbImage } from './rgb-image.ts'
 import { samplePatches } from './sample-patches.ts'
@@ -29,20 +30,6 @@ const half = [0.5, 0.5, 0.5]
 
 function floats(base64: string): Float32Array {
   return new Float32Array(Uint8Array.from(Buffer.from(base64, 'base64')).buffer)
-}
-
-/** The busy picture that the recorded patches were cut from. */
-function formulaImage(height: number, width: number): RgbImage {
-  const data = new Uint8Array(height * width * 3)
-  let at = 0
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      for (let c = 0; c < 3; c++) {
-        data[at++] = (x * 7 + y * 13 + c * 29 + ((x * y) >> 3) * 11 + ((x * x) ^ (y * 5))) & 255
-      }
-    }
-  }
-  return { width, height, data }
 }
 
 function randomImage(height: number, width: number, seed: number): RgbImage {
