@@ -68,5 +68,5 @@ export function serveBytes(
   response.writeHead(status, { 'content-length': String(body.length), ...all, ...headers })
   if (request.method === 'HEAD') response.end()
   else if (breakAfter === undefined || breakAfter >= body.length) response.end(body)
-  else response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 5))
+  else response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 30))
 }

@@ -3,4 +3,5 @@
 export const platformName: 'node' | 'browser' = 'browser'
 
 export * from './backend.ts'
+export * from './download-store.ts'
 export * from './files.ts'

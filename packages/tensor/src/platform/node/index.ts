@@ -4,5 +4,6 @@ export const platformName: 'node' | 'browser' = 'node'
 
 export * from './atomic-file.ts'
 export * from './backend.ts'
-export * from './file-errors.ts'
+export * from './directory-place.ts'
+export * from './download-store.ts'
 export * from './file-source.ts'
