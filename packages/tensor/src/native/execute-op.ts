@@ -1,0 +1,32 @@
+// Runs any TensorFlow operation by name, also those that tfjs does not expose and our own.
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core'
+import type { NodeBackend, OpAttribute } from './tfjs-node.ts'
+
+/** An attribute's value, by kind: `{ int: 16 }`, `{ type: 14 }`. */
+export type AttributeValue =
+  | { int: number }
+  | { float: number }
+  | { bool: boolean }
+  /** A TensorFlow data type's number (1 is float32, 14 bfloat16, 19 float16). */
+  | { type: number }
+
+/** The outputs belong to tfjs: tidy and dispose free them. */
+export function executeOp(
+  backend: NodeBackend,
+  name: string,
+  attributes: Record<string, AttributeValue>,
+  inputs: readonly TensorInfo[],
+  numOutputs = 1,
+): Tensor[] {
+  const { binding } = backend
+  const list = Object.entries(attributes).map(([key, value]) => attribute(binding, key, value))
+  const outputs = binding.executeOp(name, list, backend.getInputTensorIds(inputs), numOutputs)
+  return outputs.map((metadata) => backend.createOutputTensor(metadata))
+}
+
+function attribute(binding: NodeBackend['binding'], name: string, value: AttributeValue): OpAttribute {
+  if ('int' in value) return { name, type: binding.TF_ATTR_INT, value: value.int }
+  if ('float' in value) return { name, type: binding.TF_ATTR_FLOAT, value: value.float }
+  if ('bool' in value) return { name, type: binding.TF_ATTR_BOOL, value: value.bool }
+  return { name, type: binding.TF_ATTR_TYPE, value: value.type }
+}

@@ -1,0 +1,49 @@
+// The fused operations as tfjs kernels of the backend 'tensorflow'. Forward only: gradients belong to the ops.
+import { type KernelFunc, registerKernel, type Tensor, type TensorInfo, zeros } from '@tensorflow/tfjs-core'
+import { executeOp } from './execute-op.ts'
+import type { NodeBackend } from './tfjs-node.ts'
+
+type Kernel = (
+  backend: NodeBackend,
+  inputs: Record<string, TensorInfo>,
+  attrs: Record<string, unknown>,
+) => Tensor
+
+const kernels: Record<string, Kernel> = {
+  // qkv [B, N, 3C], bias [3C], prefix [B, M, 2C] or absent -> [B, N, C]
+  PS3SelfAttention(backend, { qkv, bias, prefix }, { numHeads }) {
+    const [batch, , width] = qkv!.shape as [number, number, number]
+    const before = prefix ?? zeros([batch, 0, (width / 3) * 2])
+    const attributes = { num_heads: { int: numHeads as number } }
+    const [out] = executeOp(backend, 'Ps3SelfAttention', attributes, [qkv!, bias!, before])
+    if (!prefix) (before as Tensor).dispose()
+    return out!
+  },
+  // q [B, N, C], k and v [B, M, C'] -> [B, N, C]. With causalOffset, query i sees the keys up to i + causalOffset.
+  PS3Attention(backend, { q, k, v }, { numHeads, numKeyValueHeads = numHeads, causalOffset }) {
+    const attributes = {
+      num_heads: { int: numHeads as number },
+      num_kv_heads: { int: numKeyValueHeads as number },
+      causal: { bool: causalOffset !== undefined },
+      causal_offset: { int: (causalOffset as number | undefined) ?? 0 },
+    }
+    return executeOp(backend, 'Ps3Attention', attributes, [q!, k!, v!])[0]!
+  },
+  // x [..., C], weight [C], bias [C] -> [..., C]
+  PS3LayerNorm(backend, { x, weight, bias }, { eps }) {
+    return executeOp(backend, 'Ps3LayerNorm', { eps: { float: eps as number } }, [x!, weight!, bias!])[0]!
+  },
+  // x [..., C], bias [C] -> [..., C]
+  PS3BiasGelu(backend, { x, bias }, { approximate }) {
+    return executeOp(backend, 'Ps3BiasGelu', { tanh: { bool: approximate === 'tanh' } }, [x!, bias!])[0]!
+  },
+}
+
+/** Once per process and copy of tfjs-core. */
+export function registerFusedKernels(): void {
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    const kernelFunc: KernelFunc = ({ inputs, backend, attrs }) =>
+      kernel(backend as unknown as NodeBackend, inputs as Record<string, TensorInfo>, (attrs ?? {}) as never)
+    registerKernel({ kernelName, backendName: 'tensorflow', kernelFunc })
+  }
+}
