@@ -8,14 +8,15 @@ interface PresetOptions extends Omit<Options, 'entry'> {
 }
 
 /** tsup's options for one package; `overrides` wins where a package differs. */
-export function preset({ browser = false, ...overrides }: PresetOptions = {}): ReturnType<typeof defineConfig> {
+export function preset({
+  browser = false,
+  ...overrides
+}: PresetOptions = {}): ReturnType<typeof defineConfig> {
   const common: Options = {
     entry: ['src/index.ts'],
     target: 'es2022',
     sourcemap: true,
     tsconfig: '../../tsconfig.base.json',
-    // tfjs publishes its gradients as bare ES modules that Node cannot import, so they are bundled.
-    noExternal: [/^@tensorflow\/tfjs-core\/dist\//],
     ...overrides,
   }
   const node: Options = {
@@ -24,6 +25,9 @@ export function preset({ browser = false, ...overrides }: PresetOptions = {}): R
     dts: { compilerOptions: { customConditions: [], composite: false, incremental: false } },
     clean: true,
     shims: true,
+    // tfjs publishes its gradients as bare ES modules that Node cannot import, so they are bundled. A browser's
+    // bundler can, and then shares their ops with the rest of tfjs.
+    noExternal: [/^@tensorflow\/tfjs-core\/dist\//],
   }
   if (!browser) return defineConfig(node)
   return defineConfig([

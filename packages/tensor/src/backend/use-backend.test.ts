@@ -38,6 +38,16 @@ describe('useBackend', () => {
     }
   })
 
+  it('leaves no listeners on the process', async () => {
+    await disposeBackend()
+    await useBackend('wasm')
+    for (const event of ['uncaughtException', 'unhandledRejection']) {
+      expect(
+        process.listeners(event).filter((listener) => /throw (ex|reason)/.test(String(listener))),
+      ).toEqual([])
+    }
+  })
+
   it('falls back in order and says why', async () => {
     await disposeBackend()
     const info = await useBackend(['wasm', 'cpu'], { wasmPaths: '/nowhere/' })

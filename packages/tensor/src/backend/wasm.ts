@@ -2,7 +2,7 @@
 // One thread: the threaded build of tfjs 4.22 starts eight workers and then computes on one (measured in Node 20
 // and in a cross-origin isolated Chromium: getThreadsCount() is 1 and no worker is ever sent work).
 import { env } from '@tensorflow/tfjs-core'
-import { prepareWasm } from '#platform'
+import { prepareWasm, withoutLoaderListeners } from '#platform'
 import { BackendError } from '../errors.ts'
 import { registerWasmKernels } from '../kernels/wasm.ts'
 import { exportsOf } from './interop.ts'
@@ -35,7 +35,7 @@ export async function loadWasm(options: BackendOptions): Promise<LoadedBackend> 
   // Only one of the three is ever read, and its address is known to work by now.
   wasm.setWasmPaths(Object.fromEntries(FILES.map((name) => [name, url])))
   try {
-    await start('wasm')
+    await withoutLoaderListeners(() => start('wasm'))
   } catch (cause) {
     throw new BackendError(`WebAssembly could not be started from ${url}: ${messageOf(cause)}`, { cause })
   }

@@ -32,6 +32,11 @@ export async function prepareWasm(file: string, paths?: string | Record<string, 
   return url
 }
 
+/** Nothing is left behind in a browser. */
+export function withoutLoaderListeners<T>(start: () => Promise<T>): Promise<T> {
+  return start()
+}
+
 /** `navigator.gpu`. */
 export async function prepareWebgpu(): Promise<GPU> {
   const gpu = globalThis.navigator?.gpu

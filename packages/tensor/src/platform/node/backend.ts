@@ -26,6 +26,25 @@ export async function prepareWasm(file: string, paths?: string | Record<string, 
   return url
 }
 
+/**
+ * Runs `start` and takes away the process listeners that the WebAssembly loader leaves behind: they throw again what
+ * they are told of, and so override an application's own handling.
+ */
+export async function withoutLoaderListeners<T>(start: () => Promise<T>): Promise<T> {
+  const events = ['uncaughtException', 'unhandledRejection']
+  const before = events.map((event) => new Set(process.rawListeners(event)))
+  try {
+    return await start()
+  } finally {
+    for (const [i, event] of events.entries()) {
+      for (const listener of process.rawListeners(event)) {
+        const added = !before[i]!.has(listener)
+        if (added && /throw (ex|reason)/.test(String(listener))) process.off(event, listener as () => void)
+      }
+    }
+  }
+}
+
 /** `navigator.gpu`, from Node's own or from the npm package `webgpu` (Dawn). */
 export async function prepareWebgpu(): Promise<GPU> {
   if (globalThis.navigator?.gpu) return globalThis.navigator.gpu
