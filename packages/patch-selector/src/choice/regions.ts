@@ -40,9 +40,11 @@ export function exclusionMaps(
   return grids.map((grid, s) => {
     const excluded = outside[s]
     const allowed = inside[s]
-    return Uint8Array.from({ length: grid.height * grid.width }, (_, i) =>
-      (excluded && excluded[i] !== 0) || (allowed && allowed[i] === 0) ? 1 : 0,
-    )
+    const map = new Uint8Array(grid.height * grid.width)
+    for (let i = 0; i < map.length; i++) {
+      if ((excluded && excluded[i] !== 0) || (allowed && allowed[i] === 0)) map[i] = 1
+    }
+    return map
   })
 }
 
