@@ -148,9 +148,14 @@ export function parseConfig(config: unknown, trunk?: unknown): PS3Config {
   return assemble(config, null, trunk)
 }
 
+/** Reads a parsed text config (a `text_config`, or the `config.json` of a text model alone). Throws ConfigError. */
+export function parseTextConfig(config: unknown): TextConfig {
+  return check(textSchema.safeParse(config), 'text config')
+}
+
 function assemble(visionInput: unknown, textInput: unknown, trunkInput: unknown): PS3Config {
   const vision = check(visionSchema.safeParse(visionInput), 'vision config')
-  const text = textInput ? check(textSchema.safeParse(textInput), 'text config') : null
+  const text = textInput ? parseTextConfig(textInput) : null
   const trunk = trunkInput
     ? check(trunkSchema.safeParse(trunkInput), 'trunk.json')
     : trunks[vision.model_name]

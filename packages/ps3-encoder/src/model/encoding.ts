@@ -1,7 +1,15 @@
 // What to ask of an encoder, and what comes back. Tensors in results belong to the caller: call `dispose()`.
 // Shapes: B batch, n low-res tokens, N high-res tokens, C width.
 
-import type { ChoiceOptions, PatchSelection, ProbabilityMap } from '@ps3js/patch-selector'
+import {
+  type ChoiceOptions,
+  mergeLooks,
+  type PatchSelection,
+  type ProbabilityMap,
+  type ProbabilityMaps,
+  type SampleChoiceOptions,
+  unionSelections,
+} from '@ps3js/patch-selector'
 import { concat, dispose, reshape, scatterRows, type Tensor, tidy, transpose } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 import { takeTokens } from './vision-model.ts'
@@ -9,12 +17,12 @@ import { takeTokens } from './vision-model.ts'
 /** One prompt for every picture of the batch, one per picture, or embeddings [B, C] from `encodeText` or elsewhere. */
 export type Prompt = string | readonly string[] | Tensor
 
-/** Which patches, and how many. Everything that `patch-selector` can choose by, for all pictures or one entry each. */
-export interface LookOptions extends Omit<ChoiceOptions, 'perSample'> {
+/** Which patches, and how many, by everything that `patch-selector` can choose by; common to all pictures of the batch. */
+export interface LookOptions extends ChoiceOptions {
   /** Look where this is. Without a prompt the learned prior decides (bottom-up). */
   prompt?: Prompt
-  /** Choices that differ from picture to picture; they win over the common ones. All must come to the same token count. */
-  perSample?: readonly Partial<ChoiceOptions>[]
+  /** What differs from picture to picture, one entry each; it wins over the common choices. */
+  perSample?: readonly SampleChoiceOptions[]
   /** Take exactly these patches: per look, per picture. The other choices are then not consulted. */
   selections?: readonly (readonly PatchSelection[])[]
   signal?: AbortSignal
@@ -32,10 +40,8 @@ export interface StageTime {
   milliseconds: number
 }
 
-/** Where to look, per picture of the batch: coarse maps on the low-res grid. */
+/** Where to look, per picture of the batch: maps on the low-res grid. */
 export interface Probabilities {
-  /** What the choice went by. */
-  selection: ProbabilityMap[]
   bottomUp: ProbabilityMap[]
   /** null without a prompt. */
   topDown: ProbabilityMap[] | null
@@ -59,7 +65,8 @@ export interface EncodingParts {
   looks: readonly Look[]
   lastLayer: number
   probabilities: Probabilities
-  selections: PatchSelection[]
+  /** Per picture what the choice went by, after forcing and smoothing; null when it was not consulted. */
+  selectionProbabilities: readonly ProbabilityMaps[] | null
 }
 
 /** The result of encoding a batch: low-res tokens followed by the tokens of all looks in (scale, row, column) order. */
@@ -76,9 +83,13 @@ export class Encoding {
   /** Per look, per picture. */
   readonly looks: readonly (readonly PatchSelection[])[]
   readonly probabilities: Probabilities
+  /** Per picture what the choice went by, after forcing and smoothing; null when it was not consulted. */
+  readonly selectionProbabilities: readonly ProbabilityMaps[] | null
 
-  constructor({ sizes, lowRes, looks, lastLayer, probabilities, selections }: EncodingParts) {
-    const rows = selections.map((_, sample) => mergeOrder(looks.map((look) => look.selections[sample]!)))
+  constructor({ sizes, lowRes, looks, lastLayer, probabilities, selectionProbabilities }: EncodingParts) {
+    const grids = sizes.slice(1).map((size) => size.grid)
+    const perSample = probabilities.bottomUp.map((_, sample) => looks.map((look) => look.selections[sample]!))
+    const rows = perSample.map((selections) => mergeLooks(selections).order)
     const states = new Map<number, Tensor>()
     for (const [layer, low] of lowRes) {
       const parts = looks.map((look) => (layer === lastLayer ? look.tokens : look.hiddenStates.get(layer)!))
@@ -95,9 +106,10 @@ export class Encoding {
     this.tokens = states.get(lastLayer)!
     this.lowResTokenCount = sizes[0]!.grid.height * sizes[0]!.grid.width
     this.sizes = sizes
-    this.selections = selections
+    this.selections = perSample.map((selections) => unionSelections(selections, grids))
     this.looks = looks.map((look) => look.selections)
     this.probabilities = probabilities
+    this.selectionProbabilities = selectionProbabilities
   }
 
   /**
@@ -139,17 +151,4 @@ export class Encoding {
     const before = indices.slice(0, scale - 1).reduce((sum, ids) => sum + ids.length, 0)
     return { start: this.lowResTokenCount + before, ids: indices[scale - 1]! }
   }
-}
-
-/** Looks laid end to end, each in (scale, patch) order -> the row order that sorts all by (scale, patch). */
-function mergeOrder(looks: readonly PatchSelection[]): Int32Array {
-  const keyed: { scale: number; patch: number; row: number }[] = []
-  let row = 0
-  for (const { indices } of looks) {
-    indices.forEach((ids, scale) => {
-      for (const patch of ids) keyed.push({ scale, patch, row: row++ })
-    })
-  }
-  keyed.sort((a, b) => a.scale - b.scale || a.patch - b.patch)
-  return Int32Array.from(keyed, (entry) => entry.row)
 }

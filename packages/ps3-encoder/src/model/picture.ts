@@ -1,9 +1,8 @@
 // A batch of equally large pictures as a source of patches: bytes stay bytes, and only what is asked for becomes floats.
 
-import { SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
+import { countPatches, type PatchSelection, SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
 import { InvalidArgumentError, type Tensor, tensor3d } from '@ps3js/tensor'
 import { gridSizes, type RgbImage, type ScaleSize, samplePatches } from '../image/index.ts'
-import type { TokenPositions } from './vision-model.ts'
 
 export interface Normalization {
   readonly mean: readonly number[]
@@ -49,9 +48,9 @@ export class PictureBatch {
   }
 
   /** Chosen patches of the scales above the first, in (scale, row, column) order: [B, N, 3*p*p] */
-  highResPatches(positions: readonly TokenPositions[]): Tensor {
+  highResPatches(positions: readonly PatchSelection[]): Tensor {
     const length = 3 * this.#patchSize ** 2
-    const count = countTokens(positions[0]!)
+    const count = countPatches(positions[0]!)
     const values = new Float32Array(this.images.length * count * length)
     let offset = 0
     this.images.forEach((image, sample) => {
@@ -88,8 +87,4 @@ export class PictureBatch {
     const { mean, std } = this.#normalization
     samplePatches(image, height, width, patch, ids, mean, std, out)
   }
-}
-
-export function countTokens({ indices }: TokenPositions): number {
-  return indices.reduce((sum, ids) => sum + ids.length, 0)
 }

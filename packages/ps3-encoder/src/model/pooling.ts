@@ -8,7 +8,7 @@ import type { ScaleSize } from '../image/index.ts'
 export interface RegionMap {
   readonly height: number
   readonly width: number
-  readonly data: ArrayLike<number>
+  readonly data: Float32Array
 }
 
 /** Large enough to vanish in a softmax, small enough to stay finite on every backend. */

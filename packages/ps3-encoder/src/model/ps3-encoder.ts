@@ -1,7 +1,15 @@
 // The PS3 encoder: pictures and texts in, features out. Everything public starts here.
 
 import { splitBudget } from '@ps3js/patch-selector'
-import { dispose, InvalidArgumentError, Module, type Tensor } from '@ps3js/tensor'
+import {
+  CheckpointError,
+  constantInitializer,
+  dispose,
+  InvalidArgumentError,
+  Module,
+  Parameter,
+  type Tensor,
+} from '@ps3js/tensor'
 import type { RgbImage } from '../image/index.ts'
 import { type TextOutput, TextTransformer } from '../text/text-transformer.ts'
 import type { PS3Config } from './config.ts'
@@ -20,6 +28,10 @@ export interface EncoderParts {
   config: PS3Config
   normalization: Normalization
   tokenizer?: Tokenizer | null
+  /** Why there is no tokenizer; told when a text is to be encoded. */
+  tokenizerError?: Error
+  /** Also hold the contrastive loss's `logit_scale` and `logit_bias`, as training checkpoints do. */
+  contrastive?: boolean
 }
 
 export interface LowResOptions {
@@ -32,13 +44,18 @@ export interface LowResOptions {
 export class PS3Encoder extends Module {
   readonly vision_model: VisionModel
   readonly text_model: TextTransformer | null
+  readonly logit_scale: Parameter | null
+  readonly logit_bias: Parameter | null
   readonly #parts: EncoderParts
 
-  /** Builds the model without values: follow with `initialize(seed)` or `loadStateDict(...)`, or use `fromPretrained`. */
+  /** Builds the model without values: follow with `initialize(seed)` or `loadStateDict(...)`, or use `loadPretrained`. */
   constructor(parts: EncoderParts) {
     super()
     this.vision_model = new VisionModel(parts.config)
     this.text_model = parts.config.text ? new TextTransformer(parts.config.text) : null
+    // Starting values of SigLIP (Zhai et al., arXiv:2303.15343): temperature 10, bias -10.
+    this.logit_scale = parts.contrastive ? new Parameter([], constantInitializer(Math.log(10))) : null
+    this.logit_bias = parts.contrastive ? new Parameter([], constantInitializer(-10)) : null
     this.#parts = parts
   }
 
@@ -130,10 +147,11 @@ export class PS3Encoder extends Module {
         'this checkpoint holds no text tower: pass a prompt embedding instead of a text',
       )
     }
-    const { tokenizer } = this.#parts
+    const { tokenizer, tokenizerError } = this.#parts
     if (!tokenizer) {
-      throw new InvalidArgumentError(
-        'this encoder has no tokenizer: load it from a directory with tokenizer_config.json, or pass one to fromPretrained',
+      throw new CheckpointError(
+        `this encoder has no tokenizer${tokenizerError ? `: ${tokenizerError.message}` : ''}; put it where tokenizer_config.json says, or name its place with the tokenizerRef option of loadPretrained`,
+        { cause: tokenizerError },
       )
     }
     return this.text_model.forward(tokenizer.encode(texts))

@@ -2,13 +2,16 @@
 // (PS3, arXiv:2503.19903, sections 3.2 and 3.3).
 
 import {
-  choosePatches,
+  adjustProbabilities,
+  chooseBatchPatches,
+  countPatches,
   type PatchSelection,
   type ProbabilityMap,
+  type ProbabilityMaps,
   type SelectionFeatures,
-  unionSelections,
 } from '@ps3js/patch-selector'
 import { add, dispose, InvalidArgumentError, mul, sub, type Tensor, tensor2d, tidy } from '@ps3js/tensor'
+import type { ScaleSize } from '../image/index.ts'
 import {
   type EncodeOptions,
   Encoding,
@@ -18,7 +21,7 @@ import {
   type Prompt,
   type StageTime,
 } from './encoding.ts'
-import { countTokens, type PictureBatch } from './picture.ts'
+import type { PictureBatch } from './picture.ts'
 import { poolingMask, type RegionMap, regionWeights } from './pooling.ts'
 import { runSteps } from './steps.ts'
 import type { VisionModel } from './vision-model.ts'
@@ -44,6 +47,12 @@ export interface PoolOptions {
   isGlobalText?: readonly boolean[]
 }
 
+interface ChosenLooks {
+  probabilities: Probabilities
+  looks: PatchSelection[][]
+  selectionProbabilities: ProbabilityMaps[] | null
+}
+
 export class LowResView {
   readonly #parts: ViewParts
   #disposed = false
@@ -57,6 +66,16 @@ export class LowResView {
     return this.#lowRes(this.#lastLayer)
   }
 
+  /** Every block's keys and values for the low-res tokens, [B, n, 2C] (keys | values). They belong to the view. */
+  get keysValues(): readonly Tensor[] {
+    return this.#alive().keysValues
+  }
+
+  /** Sizes of every scale for these pictures, the low-res one first. */
+  get sizes(): readonly ScaleSize[] {
+    return this.#parts.pictures.sizes
+  }
+
   get batchSize(): number {
     return this.#parts.pictures.images.length
   }
@@ -65,11 +84,11 @@ export class LowResView {
   async probabilities(prompt?: Prompt): Promise<Probabilities> {
     const { model, features } = this.#alive()
     const bottomUp = await toMaps(() => model.selector.probabilities(features))
-    if (prompt === undefined) return { selection: bottomUp, bottomUp, topDown: null }
+    if (prompt === undefined) return { bottomUp, topDown: null }
     const embedded = await this.#embed(prompt)
     try {
       const topDown = await toMaps(() => model.selector.probabilities(features, embedded.tensor))
-      return { selection: topDown, bottomUp, topDown }
+      return { bottomUp, topDown }
     } finally {
       embedded.release()
     }
@@ -79,33 +98,25 @@ export class LowResView {
   async *looks(
     options: LookOptions & { hiddenStates?: readonly number[] } = {},
   ): AsyncGenerator<Look, void, undefined> {
-    const probabilities = options.selections ? null : await this.probabilities(options.prompt)
-    for (const [index, selections] of this.#choose(options, probabilities).entries()) {
-      yield await this.#look(index, selections, options)
-    }
+    const { looks } = await this.#choose(options)
+    for (const [index, selections] of looks.entries()) yield await this.#look(index, selections, options)
   }
 
   /** All looks at once, merged with the low-res tokens. */
   async encode(options: EncodeOptions = {}): Promise<Encoding> {
-    const probabilities = await this.probabilities(options.prompt)
+    const choice = await this.#choose(options)
     const looks: Look[] = []
     try {
-      for (const [index, selections] of this.#choose(options, probabilities).entries()) {
+      for (const [index, selections] of choice.looks.entries()) {
         looks.push(await this.#look(index, selections, options))
       }
-      const layers = this.#layers(options.hiddenStates)
       return new Encoding({
         sizes: this.#parts.pictures.sizes,
-        lowRes: new Map(layers.map((layer) => [layer, this.#lowRes(layer)])),
+        lowRes: new Map(this.#layers(options.hiddenStates).map((layer) => [layer, this.#lowRes(layer)])),
         looks,
         lastLayer: this.#lastLayer,
-        probabilities,
-        selections: this.#parts.pictures.images.map((_, sample) =>
-          unionSelections(
-            looks.map((look) => look.selections[sample]!),
-            this.#highResGrids(),
-          ),
-        ),
+        probabilities: choice.probabilities,
+        selectionProbabilities: choice.selectionProbabilities,
       })
     } finally {
       for (const look of looks) dispose([look.tokens, ...look.hiddenStates.values()])
@@ -184,31 +195,39 @@ export class LowResView {
     return { tensor: prompt as Tensor, release: () => {} }
   }
 
-  /** Per look, per picture. */
-  #choose(options: LookOptions, probabilities: Probabilities | null): PatchSelection[][] {
-    if (options.selections) return options.selections.map((look) => [...look])
-    const { pictures, budget } = this.#parts
+  /** Patches per look, per picture, and what they were chosen by. */
+  async #choose(options: LookOptions): Promise<ChosenLooks> {
+    const probabilities = await this.probabilities(options.prompt)
+    if (options.selections) {
+      return {
+        probabilities,
+        looks: options.selections.map((look) => [...look]),
+        selectionProbabilities: null,
+      }
+    }
     const started = performance.now()
-    const { perSample, prompt: _prompt, selections: _selections, signal: _signal, ...common } = options
-    const samples = pictures.images.map((image, i) =>
-      choosePatches({
-        budget: [...budget],
-        ...common,
-        ...perSample?.[i],
-        probabilities: probabilities!.selection[i]!,
-        grids: this.#highResGrids(),
-        imageSize: { width: image.width, height: image.height },
-      }),
-    )
+    const { perSample, prompt: _p, selections: _s, signal: _a, looks, tokens, budget, ...common } = options
+    const grids = this.#highResGrids()
+    const samples = (probabilities.topDown ?? probabilities.bottomUp).map((map, i) => ({
+      ...common,
+      ...perSample?.[i],
+      probabilities: map,
+      imageSize: this.#parts.pictures.images[i]!,
+    }))
+    const chosen = chooseBatchPatches({ grids, budget: budget ?? this.#parts.budget, looks, tokens }, samples)
     this.#report('choice', started)
-    const count = Math.max(...samples.map((looks) => looks.length))
-    return Array.from({ length: count }, (_, look) => samples.map((looks) => looks[look]!))
+    const count = Math.max(...chosen.map((sample) => sample.length))
+    return {
+      probabilities,
+      looks: Array.from({ length: count }, (_, look) => chosen.map((sample) => sample[look]!)),
+      selectionProbabilities: samples.map((sample) => adjustProbabilities({ ...sample, grids })),
+    }
   }
 
   async #look(index: number, selections: PatchSelection[], options: EncodeOptions): Promise<Look> {
     const { model, pictures, keysValues } = this.#alive()
     const started = performance.now()
-    const totals = selections.map((selection) => countTokens(selection))
+    const totals = selections.map(countPatches)
     if (totals.some((total) => total !== totals[0])) {
       throw new InvalidArgumentError(
         `pictures of one batch must take equally many patches, got ${totals}: encode them one by one, or give a token count`,

@@ -2,7 +2,7 @@
 // and values, probabilities of where to look, and passes over chosen patches. `LowResView` strings them together.
 // Shapes: B batch, n low-res tokens, N high-res tokens, P = 3 * patch * patch, C width.
 
-import { SelectionHead } from '@ps3js/patch-selector'
+import { type PatchSelection, SelectionHead } from '@ps3js/patch-selector'
 import {
   add,
   concat,
@@ -19,11 +19,6 @@ import type { Block } from './block.ts'
 import type { PS3Config } from './config.ts'
 import { allPatches, croppedPositions, type Grid, resampledPositions } from './position.ts'
 import { Trunk } from './trunk.ts'
-
-/** Patches of one picture, one ascending row-major list per scale above the first. */
-export interface TokenPositions {
-  readonly indices: readonly Int32Array[]
-}
 
 export type LowResOutput = {
   /** Outputs of the asked-for blocks, in the order asked for, before the final norm: [B, n, C]. */
@@ -96,11 +91,11 @@ export class VisionModel extends Module {
 
   /**
    * Embeds chosen patches of every picture of a batch. patches [B, N, P] in (scale, row, column) order as listed by
-   * `positions`, whose totals must be equal; `grids` are those of the scales above the first. -> [B, N, C]
+   * `selections`, whose totals must be equal; `grids` are those of the scales above the first. -> [B, N, C]
    */
-  embedHighRes(patches: Tensor, positions: readonly TokenPositions[], grids: readonly Grid[]): Tensor {
+  embedHighRes(patches: Tensor, selections: readonly PatchSelection[], grids: readonly Grid[]): Tensor {
     return tidy(() => {
-      const table = positions.map(({ indices }) =>
+      const table = selections.map(({ indices }) =>
         concat(
           indices.flatMap((ids, i) => (ids.length > 0 ? [this.#highResPositions(i, grids[i]!, ids)] : [])),
         ),

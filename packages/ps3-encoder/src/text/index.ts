@@ -1,4 +1,5 @@
 export * from './clean.ts'
 export type { HfTokenizerFiles } from './hf-tokenizer.ts'
 export * from './html-unescape.ts'
+export { type TextOutput, TextTransformer } from './text-transformer.ts'
 export * from './tokenizer.ts'

@@ -1,0 +1,86 @@
+// `ps3 verify`: proof that this machine and backend compute what the reference computes.
+
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BackendName, useBackend } from '@ps3js/tensor'
+import type { Command } from 'commander'
+import { runInChromium } from '../browser/index.ts'
+import { directoryStore, filesBelow } from './directory-store.ts'
+import type { CaseReport, VerifyReport } from './report.ts'
+import { verify } from './run.ts'
+
+interface VerifyFlags {
+  backend?: string
+  browser?: boolean
+  filter?: string
+  json?: boolean
+}
+
+export function registerVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('replay recorded cases of the reference and compare every output')
+    .argument(
+      '<dir>',
+      'a folder of recorded cases: a model family, another kind, or a folder of such folders',
+    )
+    .option('--backend <name>', 'cpu, wasm, node, node-gpu or webgpu (default: the best there is)')
+    .option('--browser', 'run in headless Chromium instead of Node (backends cpu, wasm, webgpu)')
+    .option('--filter <text>', 'only cases whose name holds this text')
+    .option('--json', 'print one JSON object instead of lines')
+    .action(async (directory: string, flags: VerifyFlags) => {
+      const report = flags.browser
+        ? await verifyInBrowser(directory, flags)
+        : await verifyHere(directory, flags)
+      if (flags.json) process.stdout.write(`${JSON.stringify(report, jsonNumbers)}\n`)
+      else process.stdout.write(`${summary(report)}\n`)
+      process.exitCode = report.ok ? 0 : 1
+    })
+}
+
+async function verifyHere(directory: string, { backend, filter, json }: VerifyFlags): Promise<VerifyReport> {
+  const store = await directoryStore(directory)
+  await useBackend((backend ?? 'auto') as BackendName | 'auto')
+  return verify(store, { filter, onCase: json ? undefined : printCase })
+}
+
+async function verifyInBrowser(
+  directory: string,
+  { backend = 'webgpu', filter, json }: VerifyFlags,
+): Promise<VerifyReport> {
+  const files = await filesBelow(directory)
+  const report = await runInChromium<VerifyReport>({
+    folders: { app: join(dirname(fileURLToPath(import.meta.url)), 'page'), fixtures: directory },
+    script: 'app/verify-page.js',
+    params: { backend, filter, files },
+    softwareGpu: true,
+    timeoutMs: 3_600_000,
+  })
+  const cases = report.cases.map(restoreNumbers)
+  if (!json) cases.forEach(printCase)
+  return { ...report, cases }
+}
+
+/** JSON has no Infinity: a missing output's error is written as null and read back here. */
+function restoreNumbers(report: CaseReport): CaseReport {
+  const outputs = report.outputs.map((o) => ({ ...o, maxAbs: o.maxAbs ?? Number.POSITIVE_INFINITY }))
+  return { ...report, outputs }
+}
+
+const jsonNumbers = (_key: string, value: unknown) => (value === Number.POSITIVE_INFINITY ? null : value)
+
+function printCase(report: CaseReport): void {
+  const verdict = report.ok ? (report.departs ? 'departs' : 'ok') : 'FAILED'
+  process.stdout.write(`${verdict.padEnd(8)}${report.name}${report.departs ? ` (${report.departs})` : ''}\n`)
+  for (const { name, maxAbs, tolerance, ok, detail } of report.outputs) {
+    const mark = ok ? ' ' : '!'
+    const numbers = `${maxAbs.toExponential(2)} of ${tolerance.toExponential(2)}`
+    process.stdout.write(`      ${mark} ${name.padEnd(28)} ${numbers}${detail ? `  ${detail}` : ''}\n`)
+  }
+}
+
+function summary({ ok, cases }: VerifyReport): string {
+  const failed = cases.filter((report) => !report.ok).length
+  const departs = cases.filter((report) => report.departs).length
+  return `${ok ? 'agrees' : 'DOES NOT AGREE'}: ${cases.length - failed} of ${cases.length} cases, ${departs} of them depart on purpose`
+}

@@ -1,0 +1,13 @@
+// The page of `ps3 verify --browser`: the same replay, inside Chromium.
+
+import { type BackendName, useBackend } from '@ps3js/tensor'
+import { answerOpener } from '../browser/page.ts'
+import { verify } from './run.ts'
+import { httpStore } from './store.ts'
+
+await answerOpener(
+  async ({ backend, filter, files }: { backend: BackendName; filter?: string; files: string[] }) => {
+    await useBackend(backend)
+    return verify(httpStore('/fixtures', files), { filter })
+  },
+)

@@ -1,0 +1,409 @@
+// Replays one recorded call of the vision encoder, with our own selection and with the recorded one forced.
+
+import {
+  adjustProbabilities,
+  countPatches,
+  type GridSize,
+  mapsToSelection,
+  type PatchSelection,
+  type ProbabilityMap,
+  type ProbabilityMaps,
+  resizeNearest,
+  selectionToMaps,
+} from '@ps3js/patch-selector'
+import {
+  type EncodeOptions,
+  type Encoding,
+  type LowResView,
+  type PS3Encoder,
+  regionWeights,
+} from '@ps3js/ps3-encoder'
+import { dispose, type SafetensorsFile, type Tensor, tensor } from '@ps3js/tensor'
+import { departure } from './departures.ts'
+import { readPictures } from './model.ts'
+import { type CaseReport, caseReport, compare, failed, type OutputReport } from './report.ts'
+import { type FixtureStore, readTensors } from './store.ts'
+
+/** `case.json` of a vision case. */
+export interface VisionCase {
+  name: string
+  kind: 'vision' | 'vision-error'
+  inputs: { png: string[]; mean: number[]; std: number[] }
+  call: {
+    num_look_close?: number | 'all' | null
+    num_token_look_close?: number | 'all' | null
+    only_select_first_n_scale?: number | number[] | null
+    smooth_selection_prob?: boolean
+    output_hidden_states?: boolean
+    pool_gt_token_only?: boolean
+  }
+  tie_rule: 'rowmajor' | 'official'
+  steps: number
+  grid_each_scale: [number, number][]
+  float32_vs_float64?: { output_max_abs_diff: number }
+  gt_selection_maps_call_dtype?: string
+  gt_selection_maps_png?: string[]
+}
+
+/** Probabilities come out of a sigmoid of a cosine: float32 agrees to a few 1e-7, 1e-5 leaves room for every backend. */
+const PROBABILITY_TOLERANCE = 1e-5
+/** Features: at least 2e-4, else 20 times what float32 itself lost against float64 in the reference. */
+const featureTolerance = (recorded: VisionCase) =>
+  Math.max(2e-4, 20 * (recorded.float32_vs_float64?.output_max_abs_diff ?? 0))
+
+interface Replay {
+  recorded: VisionCase
+  tensors: SafetensorsFile
+  encoder: PS3Encoder
+  view: LowResView
+  options: EncodeOptions
+  grids: GridSize[]
+  /** Selection recorded per look, per picture. */
+  recordedLooks: PatchSelection[][]
+  regions: ProbabilityMap[] | undefined
+}
+
+export async function replayVision(
+  store: FixtureStore,
+  folder: string,
+  recorded: VisionCase,
+  encoder: PS3Encoder,
+): Promise<CaseReport[]> {
+  const tensors = await readTensors(store, `${folder}/tensors.safetensors`)
+  const images = await readPictures(store, recorded.inputs.png)
+  const layers = tensors
+    .names()
+    .flatMap((name) => (/^hidden\.\d+$/.test(name) ? [Number(name.slice(7))] : []))
+  const view = await encoder.lowRes(images, { hiddenStates: layers })
+  const prompt = tensors.has('prompt') ? await readTensor(tensors, 'prompt') : undefined
+  try {
+    const grids = recorded.grid_each_scale.slice(1).map(([height, width]) => ({ height, width }))
+    const regions = await readRegions(store, folder, recorded, tensors, images.length)
+    const recordedLooks: PatchSelection[][] = []
+    for (let step = 0; tensors.has(`selection.step${step}.scale1`); step++) {
+      recordedLooks.push(await readSelections(tensors, `selection.step${step}.scale`, grids, images.length))
+    }
+    const options = { ...callOptions(recorded, regions), prompt, hiddenStates: layers }
+    const replay = { recorded, tensors, encoder, view, options, grids, recordedLooks, regions }
+    const own = await replayOwn(replay)
+    return recordedLooks.length === 0 ? [own] : [own, await replayForced(replay)]
+  } finally {
+    view.dispose()
+    prompt?.dispose()
+  }
+}
+
+/** Our choice: probabilities and selections, and all features too when the selections are the same. */
+async function replayOwn(replay: Replay): Promise<CaseReport> {
+  const { recorded, view, options } = replay
+  const name = `${recorded.name} (own selection)`
+  const encoding = await view.encode(options)
+  try {
+    const outputs = [
+      ...(await compareProbabilities(replay, encoding)),
+      ...(await compareSelections(replay, encoding)),
+    ]
+    const same = sameLooks(encoding.looks, replay.recordedLooks)
+    if (same) outputs.push(...(await compareFeatures(replay, encoding)))
+    const reason = departure('vision', recorded)
+    if (reason && outputs.some((output) => !output.ok)) {
+      return caseReport(
+        name,
+        [...outputs.filter((output) => output.ok), ...invariants(replay, encoding)],
+        reason,
+      )
+    }
+    return caseReport(name, outputs)
+  } finally {
+    encoding.dispose()
+  }
+}
+
+/** The recorded selection: every feature must agree. */
+async function replayForced(replay: Replay): Promise<CaseReport> {
+  const { recorded, view, options, recordedLooks } = replay
+  const encoding = await view.encode({ ...options, selections: recordedLooks })
+  try {
+    const outputs = [...(await compareUnion(replay, encoding)), ...(await compareFeatures(replay, encoding))]
+    return caseReport(`${recorded.name} (recorded selection)`, outputs)
+  } finally {
+    encoding.dispose()
+  }
+}
+
+function callOptions({ call }: VisionCase, regions: ProbabilityMap[] | undefined): EncodeOptions {
+  const first = call.only_select_first_n_scale
+  const count = Array.isArray(first) ? first.length : (regions?.length ?? 0)
+  return {
+    looks: call.num_token_look_close == null ? (call.num_look_close ?? 1) : undefined,
+    tokens: call.num_token_look_close ?? undefined,
+    smooth: call.smooth_selection_prob,
+    firstScales: typeof first === 'number' ? first : undefined,
+    perSample:
+      count === 0
+        ? undefined
+        : Array.from({ length: count }, (_, i) => ({
+            ...(Array.isArray(first) && { firstScales: first[i] }),
+            ...(regions && { groundTruth: regions[i] }),
+          })),
+  }
+}
+
+async function compareProbabilities(
+  { tensors, grids, options, view }: Replay,
+  encoding: Encoding,
+): Promise<OutputReport[]> {
+  const { bottomUp, topDown } = encoding.probabilities
+  const sources: Record<string, readonly ProbabilityMaps[] | null> = {
+    select_probs:
+      encoding.selectionProbabilities ??
+      (topDown ?? bottomUp).map((probabilities, i) =>
+        adjustProbabilities({ ...options, ...options.perSample?.[i], probabilities, grids }),
+      ),
+    bottomup_probs: bottomUp,
+    topdown_probs: topDown,
+  }
+  const outputs: OutputReport[] = []
+  for (const name of tensors.names()) {
+    const [, kind, scale] = /^(select|bottomup|topdown)_probs\.(\d+)$/.exec(name) ?? []
+    if (!kind) continue
+    const maps = sources[`${kind}_probs`]
+    const index = Number(scale) - 1
+    const got = maps ? concatenate(maps.map((map) => atScale(map, index, grids[index]!).data)) : []
+    outputs.push(compare(name, got, await tensors.readFloat32(name), PROBABILITY_TOLERANCE))
+  }
+  void view
+  return outputs
+}
+
+async function compareSelections(replay: Replay, encoding: Encoding): Promise<OutputReport[]> {
+  const { recorded, recordedLooks, grids } = replay
+  const outputs: OutputReport[] = []
+  if (encoding.looks.length !== recordedLooks.length) {
+    outputs.push(
+      failed('looks', `${encoding.looks.length} looks where ${recordedLooks.length} were recorded`),
+    )
+  }
+  recordedLooks.forEach((look, step) => {
+    grids.forEach((grid, i) => {
+      const name = `selection.step${step}.scale${i + 1}`
+      const pick = (selections: readonly PatchSelection[] | undefined) =>
+        (selections ?? []).map((selection) => selection.indices[i]!)
+      const got = pick(encoding.looks[step])
+      outputs.push(
+        recorded.tie_rule === 'rowmajor'
+          ? compare(name, concatenate(got), concatenate(pick(look)), 0)
+          : compareTaken(name, got, pick(look), encoding.selectionProbabilities!, i, grid),
+      )
+    })
+  })
+  if (recorded.tie_rule === 'rowmajor') outputs.push(...(await compareUnion(replay, encoding)))
+  return outputs
+}
+
+/** Among equal probabilities the reference's order is arbitrary: what counts is which probabilities were taken. */
+function compareTaken(
+  name: string,
+  got: Int32Array[],
+  want: readonly Int32Array[],
+  probabilities: readonly ProbabilityMaps[],
+  scale: number,
+  grid: GridSize,
+): OutputReport {
+  const values = (selections: readonly Int32Array[]) =>
+    concatenate(
+      selections.map((indices, sample) => {
+        const map = atScale(probabilities[sample]!, scale, grid)
+        return Float32Array.from(indices, (index) => map.data[index]!).sort()
+      }),
+    )
+  return compare(`${name} (probabilities taken)`, values(got), values(want), PROBABILITY_TOLERANCE)
+}
+
+async function compareUnion({ tensors, grids }: Replay, encoding: Encoding): Promise<OutputReport[]> {
+  const outputs: OutputReport[] = []
+  for (const [i] of grids.entries()) {
+    const name = `selection_maps.${i + 1}`
+    if (!tensors.has(name)) continue
+    const got = concatenate(encoding.selections.map((selection) => selectionToMaps(selection, grids)[i]!))
+    outputs.push(compare(name, got, await tensors.readFloat32(name), 0))
+  }
+  return outputs
+}
+
+/** Every other recorded tensor that is an output. A name that is not known counts as missing. */
+async function compareFeatures(replay: Replay, encoding: Encoding): Promise<OutputReport[]> {
+  const { tensors, recorded } = replay
+  const tolerance = featureTolerance(recorded)
+  const pooled = await pooledOutputs(replay)
+  const featureMaps = tensors.has('feature_map.0') ? encoding.featureMaps() : []
+  const outputs: OutputReport[] = []
+  try {
+    for (const name of tensors.names()) {
+      if (
+        /^(prompt|gt_selection_maps|is_global_text|select_probs\.|bottomup_probs\.|topdown_probs\.|selection)/.test(
+          name,
+        )
+      )
+        continue
+      const [, kind, index] = /^(hidden|feature_map)\.(\d+)$/.exec(name) ?? []
+      const want = await tensors.readFloat32(name)
+      const read = async (x: Tensor | undefined) => (x ? ((await x.data()) as Float32Array) : [])
+      if (name === 'last_hidden_state')
+        outputs.push(compare(name, await read(encoding.tokens), want, tolerance))
+      else if (kind === 'hidden') {
+        outputs.push(compare(name, await read(encoding.hiddenStates.get(Number(index))), want, tolerance))
+      } else if (kind === 'feature_map') {
+        outputs.push(compare(name, await read(featureMaps[Number(index)]), want, tolerance))
+      } else if (name === 'kv_cache') {
+        outputs.push(compare(name, await readCache(replay), want, tolerance))
+      } else if (name in pooled) outputs.push(compare(name, pooled[name]!, want, tolerance))
+      else outputs.push(failed(name, 'this tool does not know how to make this output'))
+    }
+  } finally {
+    dispose(featureMaps)
+  }
+  return outputs
+}
+
+/** Pooled features, and which tokens they were pooled from, of a look with the recorded selection. */
+async function pooledOutputs({ tensors, view, options, recorded, recordedLooks, regions }: Replay) {
+  const outputs: Record<string, Float32Array> = {}
+  const wanted = ['low_res_pooled', 'high_res_pooled', 'pooled_output', 'pool_mask'].filter((name) =>
+    tensors.has(name),
+  )
+  if (wanted.length === 0) return outputs
+  const take = async (name: string, make: () => Tensor) => {
+    const x = make()
+    outputs[name] = (await x.data()) as Float32Array
+    x.dispose()
+  }
+  await take('low_res_pooled', () => view.poolLowRes())
+  if (wanted.every((name) => name === 'low_res_pooled')) return outputs
+  const isGlobalText = tensors.has('is_global_text')
+    ? [...(await tensors.readFloat32('is_global_text'))].map(Boolean)
+    : undefined
+  const inside = recorded.call.pool_gt_token_only ? regions : undefined
+  for await (const look of view.looks({ ...options, selections: recordedLooks, hiddenStates: [] })) {
+    await take('high_res_pooled', () => view.pool(look, { regions: inside }))
+    await take('pooled_output', () => view.pool(look, { regions: inside, isGlobalText }))
+    if (inside) {
+      const weights = look.selections.map((selection, i) => regionWeights(inside[i]!, selection, view.sizes))
+      outputs.pool_mask = concatenate(weights.map((row) => (row.every((w) => w === 0) ? row.fill(1) : row)))
+    }
+    look.tokens.dispose()
+  }
+  return outputs
+}
+
+/** Ours [B, n, 2C] per block, in the recorded order: (layers, 2, B, heads, n, head width). */
+async function readCache({ view, encoder }: Replay): Promise<Float32Array> {
+  const { heads, width } = encoder.config.trunk
+  const headWidth = width / heads
+  const parts: Float32Array[] = []
+  for (const block of view.keysValues) {
+    const [batch, count] = block.shape as [number, number]
+    const data = (await block.data()) as Float32Array
+    const out = new Float32Array(data.length)
+    let to = 0
+    for (let half = 0; half < 2; half++) {
+      for (let sample = 0; sample < batch; sample++) {
+        for (let head = 0; head < heads; head++) {
+          for (let token = 0; token < count; token++) {
+            const from = (sample * count + token) * 2 * width + half * width + head * headWidth
+            out.set(data.subarray(from, from + headWidth), to)
+            to += headWidth
+          }
+        }
+      }
+    }
+    parts.push(out)
+  }
+  return concatenate(parts)
+}
+
+/** What must hold of a selection that differs on purpose: totals equal over the batch, and as many as there should be. */
+function invariants({ recordedLooks, options, grids }: Replay, encoding: Encoding): OutputReport[] {
+  const everything = grids.reduce((sum, grid) => sum + grid.height * grid.width, 0)
+  const recordedTotal = recordedLooks.reduce((sum, look) => sum + countPatches(look[0]!), 0)
+  const want =
+    options.looks === 'all' || options.tokens === 'all' ? everything : (options.tokens ?? recordedTotal)
+  const totals = encoding.selections.map(countPatches)
+  return [
+    compare(
+      'patches taken',
+      totals,
+      totals.map(() => want as number),
+      0,
+    ),
+  ]
+}
+
+function sameLooks(
+  a: readonly (readonly PatchSelection[])[],
+  b: readonly (readonly PatchSelection[])[],
+): boolean {
+  const flat = (looks: typeof a) =>
+    JSON.stringify(looks.map((look) => look.map((s) => s.indices.map((ids) => [...ids]))))
+  return flat(a) === flat(b)
+}
+
+function atScale(maps: ProbabilityMaps, scale: number, grid: GridSize): ProbabilityMap {
+  return resizeNearest('data' in maps ? maps : maps[scale]!, grid)
+}
+
+async function readTensor(tensors: SafetensorsFile, name: string): Promise<Tensor> {
+  return tensor(await tensors.readFloat32(name), [...tensors.info(name).shape])
+}
+
+async function readSelections(tensors: SafetensorsFile, prefix: string, grids: GridSize[], batch: number) {
+  const maps = await Promise.all(grids.map((_, i) => tensors.readFloat32(`${prefix}${i + 1}`)))
+  return Array.from({ length: batch }, (_, sample) =>
+    mapsToSelection(
+      grids.map(({ height, width }, i) => {
+        const cells = height * width
+        return Uint8Array.from(maps[i]!.subarray(sample * cells, (sample + 1) * cells))
+      }),
+      grids,
+    ),
+  )
+}
+
+async function readRegions(
+  store: FixtureStore,
+  folder: string,
+  recorded: VisionCase,
+  tensors: SafetensorsFile,
+  batch: number,
+): Promise<ProbabilityMap[] | undefined> {
+  if (recorded.gt_selection_maps_png) {
+    const images = await readPictures(
+      store,
+      recorded.gt_selection_maps_png.map((file) => `${folder}/${file}`),
+    )
+    return images.map(({ width, height, data }) => ({
+      width,
+      height,
+      data: Float32Array.from({ length: width * height }, (_, i) => data[3 * i]! / 255),
+    }))
+  }
+  if (!tensors.has('gt_selection_maps')) return undefined
+  const [, height, width] = tensors.info('gt_selection_maps').shape as [number, number, number]
+  const values = await tensors.readFloat32('gt_selection_maps')
+  const cells = height * width
+  return Array.from({ length: batch }, (_, i) => ({
+    height,
+    width,
+    data: values.slice(i * cells, (i + 1) * cells),
+  }))
+}
+
+function concatenate<T extends Float32Array | Int32Array | Uint8Array>(parts: readonly T[]): Float32Array {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let to = 0
+  for (const part of parts) {
+    out.set(part, to)
+    to += part.length
+  }
+  return out
+}

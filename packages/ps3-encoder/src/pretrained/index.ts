@@ -1,0 +1,2 @@
+export { checkpointSource, type LoadedEncoder, type LoadOptions, loadPretrained, readConfig } from './load.ts'
+export { configJson, type SaveOptions, savePretrained } from './save.ts'
