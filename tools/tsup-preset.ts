@@ -1,5 +1,6 @@
 // The one build recipe of all packages: ESM + CommonJS + types, and an ESM browser build where a package asks for one.
 import { defineConfig, type Options } from 'tsup'
+import { hubForBrowsers } from './hub-for-browsers.ts'
 
 interface PresetOptions extends Omit<Options, 'entry'> {
   entry?: string[]
@@ -32,6 +33,15 @@ export function preset({
   if (!browser) return defineConfig(node)
   return defineConfig([
     { ...node, clean: ['dist', '!dist/browser'] },
-    { ...common, format: ['esm'], platform: 'browser', outDir: 'dist/browser', clean: true },
+    {
+      ...common,
+      format: ['esm'],
+      platform: 'browser',
+      outDir: 'dist/browser',
+      clean: true,
+      // Ends up in a chunk of its own, fetched when a model is loaded from the hub.
+      noExternal: ['@huggingface/hub'],
+      esbuildPlugins: [hubForBrowsers],
+    },
   ])
 }

@@ -11,6 +11,7 @@ import {
   type RunOptions,
   runInChromium,
 } from '../../packages/cli/src/browser/index.ts'
+import { hubForBrowsers } from '../hub-for-browsers.ts'
 import { requireOrSkip } from '../test-support.ts'
 
 export { runInChromium } from '../../packages/cli/src/browser/index.ts'
@@ -44,6 +45,7 @@ export async function bundlePage(entry: string, outdir: string): Promise<void> {
     conditions: ['@ps3js/source'],
     mainFields: ['browser', 'module', 'main'],
     sourcemap: 'inline',
+    plugins: [hubForBrowsers],
     logLevel: 'error',
   })
 }

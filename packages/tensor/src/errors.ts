@@ -2,6 +2,16 @@
 
 const marker = Symbol.for('@ps3js/error')
 
+/** Every subclass's name by its code. */
+const NAMES: Record<string, string> = {
+  'invalid-argument': 'InvalidArgumentError',
+  config: 'ConfigError',
+  checkpoint: 'CheckpointError',
+  backend: 'BackendError',
+  image: 'ImageError',
+  resource: 'ResourceError',
+}
+
 /** Base of every error that these packages throw on purpose. `code` is stable; `message` says what to do. */
 export class PS3Error extends Error {
   readonly code: string
@@ -10,7 +20,8 @@ export class PS3Error extends Error {
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.name = new.target.name
+    // Not new.target.name: minifiers rename classes.
+    this.name = NAMES[code] ?? 'PS3Error'
   }
 
   // biome-ignore-start lint/complexity/noThisInStatic: subclasses inherit this and each tests for itself

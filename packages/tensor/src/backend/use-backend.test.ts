@@ -41,7 +41,7 @@ describe('useBackend', () => {
   it('leaves no listeners on the process', async () => {
     await disposeBackend()
     await useBackend('wasm')
-    for (const event of ['uncaughtException', 'unhandledRejection']) {
+    for (const event of ['uncaughtException', 'unhandledRejection'] as string[]) {
       expect(
         process.listeners(event).filter((listener) => /throw (ex|reason)/.test(String(listener))),
       ).toEqual([])
