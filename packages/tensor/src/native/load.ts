@@ -46,7 +46,6 @@ export async function loadNativeBackend({
   if (!status.usable || !status.addonPath)
     throw new BackendError(status.reason ?? 'TensorFlow native is not installed')
   setEnvironment()
-  restoreUtil()
   const tensorflowVersion = status.tensorflowVersion ?? 'unknown'
   const active = getBackend()
   try {
@@ -93,16 +92,15 @@ function setEnvironment(): void {
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1'
 }
 
-/** tfjs-node 4.22 calls helpers that Node 23 removed. */
-function restoreUtil(): void {
-  const target = util as unknown as Record<string, unknown>
-  target.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
-  target.isArray ??= Array.isArray
-}
+/** Node's `util` with two helpers that tfjs-node 4.22 calls: Node 23 removed one, and the other warns. */
+const utilForTfjsNode: object = Object.create(util, {
+  isNullOrUndefined: { value: (value: unknown) => value === null || value === undefined },
+  isArray: { value: Array.isArray },
+})
 
-type ModuleLoad = (request: string, parent: unknown, isMain: boolean) => unknown
+type ModuleLoad = (request: string, parent: { filename?: string } | undefined, isMain: boolean) => unknown
 
-/** Requires tfjs-node with its search for the addon answered by ours, and without tfjs's notices. */
+/** Requires tfjs-node: its search for the addon finds ours, and neither tfjs nor Node prints notices about it. */
 function requireTfjsNode(addonPath: string): void {
   const require = createRequire(import.meta.url)
   const loader = require('node:module') as { _load: ModuleLoad }
@@ -111,6 +109,7 @@ function requireTfjsNode(addonPath: string): void {
   const quiet = flags.PROD
   loader._load = function (request, parent, isMain) {
     if (request === '@mapbox/node-pre-gyp') return { find: () => addonPath }
+    if (request === 'util' && parent?.filename?.includes('tfjs-node')) return utilForTfjsNode
     return load.call(this, request, parent, isMain)
   }
   // tfjs-node brings the union package, which registers every kernel of the other backends once more.
