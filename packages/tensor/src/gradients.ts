@@ -1,7 +1,7 @@
 // tfjs-core registers no gradients by itself: register those of the kernels that models here run through.
 // The registry is a process-wide table, so registering from this copy serves every tfjs op.
 
-import { registerGradient } from '@tensorflow/tfjs-core'
+import { type GradConfig, registerGradient } from '@tensorflow/tfjs-core'
 import { absGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Abs_grad.js'
 import { addGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Add_grad.js'
 import { addNGradConfig } from '@tensorflow/tfjs-core/dist/gradients/AddN_grad.js'
@@ -54,7 +54,7 @@ import { unsortedSegmentSumGradConfig } from '@tensorflow/tfjs-core/dist/gradien
 import { zerosLikeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/ZerosLike_grad.js'
 import { broadcastGradConfigs } from './kernels/broadcast-gradients.ts'
 
-for (const config of [
+const CONFIGS: GradConfig[] = [
   ...broadcastGradConfigs,
   absGradConfig,
   addNGradConfig,
@@ -106,6 +106,11 @@ for (const config of [
   meanGradConfig,
   eluGradConfig,
   depthwiseConv2dNativeGradConfig,
-]) {
-  registerGradient(config)
+]
+
+/** Registers them all; again after a package that registers tfjs's own (tfjs-node does) was loaded. */
+export function registerGradients(): void {
+  for (const config of CONFIGS) registerGradient(config)
 }
+
+registerGradients()

@@ -26,8 +26,9 @@ for (const backend of ['webgpu', 'wasm'] as const) {
       expect(page.isolated).toBe(true)
     })
 
-    it('has erf within 5e-7 of the true value', () => {
-      expect(page.erf).toBeLessThan(5e-7)
+    it('has erf within 3e-7 of the true value', () => {
+      // Half a unit in the last place at 1 is 6e-8; WGSL lets exp(-1) be off by another 2e-7.
+      expect(page.erf).toBeLessThan(3e-7)
     })
 
     it.each(OPS.map((op) => op.name))('%s', (name) => {

@@ -2,6 +2,7 @@
 import { getBackend } from '@tensorflow/tfjs-core'
 import { platformName } from '#platform'
 import { BackendError, InvalidArgumentError } from '../errors.ts'
+import { registerGradients } from '../gradients.ts'
 import { loadCpu } from './cpu.ts'
 import { loadNode } from './native.ts'
 import { stop } from './register.ts'
@@ -85,6 +86,8 @@ async function choose(choice: BackendChoice, options: BackendOptions): Promise<B
     options.signal?.throwIfAborted()
     try {
       const loaded = await load(name, options)
+      // tfjs-node, or an application's own import of tfjs, registers tfjs's gradients over ours.
+      registerGradients()
       if (loaded.instead) tried.push({ name, reason: loaded.instead })
       const info = describe(loaded, choice, tried)
       current = {

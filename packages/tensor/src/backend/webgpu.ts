@@ -1,6 +1,7 @@
 // WebGPU, in browsers and in Node (through Dawn). The device is the application's, or made and destroyed here.
 import { prepareWebgpu } from '#platform'
 import { BackendError } from '../errors.ts'
+import { registerWebgpuKernels } from '../kernels/webgpu.ts'
 import { exportsOf } from './interop.ts'
 import { isStarted, start } from './register.ts'
 import type { BackendOptions, LoadedBackend } from './types.ts'
@@ -28,6 +29,7 @@ export async function loadWebgpu(options: BackendOptions): Promise<LoadedBackend
     ? { device: options.device, info: options.device.adapterInfo }
     : await makeDevice(gpu)
   const { WebGPUBackend } = exportsOf(await import('@tensorflow/tfjs-backend-webgpu'))
+  registerWebgpuKernels()
   await start('webgpu', () => new WebGPUBackend(device, info))
   const adapter = [info?.vendor, info?.architecture, info?.device, info?.description]
     .filter(Boolean)
