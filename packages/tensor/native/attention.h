@@ -1,6 +1,6 @@
 // softmax(q k^T / sqrt(D)) v without the score matrix (Rabe & Staats, arXiv:2112.05682; Dao et al., arXiv:2205.14135):
 // blocks of queries run over blocks of keys and carry each row's maximum and sum along.
-// Extra memory: keys and values of a few heads, repacked, and 150 KB per thread.
+// Extra memory: keys and values of a few heads, repacked, and 200 KB per thread.
 // D width of a head, M keys in all. Strips are columns stored side by side so that the inner loop reads in order.
 #pragma once
 #include <algorithm>
@@ -13,8 +13,9 @@ namespace ps3 {
 
 constexpr int kQueryBlock = 96;
 constexpr int kKeyStrip = 24;
-constexpr int kKeyBlock = 120;
-constexpr int kRows = 4;  // 4 x 3 accumulators, 3 columns and a factor fill the 16 registers of AVX2
+constexpr int kKeyBlock = 240;
+// 4 x 3 or 6 x 2 accumulators, the columns and a factor fill the 16 registers of AVX2; blocks hold whole tiles of both.
+constexpr int kRowUnit = 12;
 
 // Rows of one batch entry, `stride` floats apart, to which `bias` (may be null) is still to be added.
 struct Rows {
@@ -38,13 +39,13 @@ struct AttentionProblem {
   int64_t causal_offset;  // query i sees keys 0 .. i + causal_offset
 };
 
-// acc[i][j] += sum over p of a[i][p] * b[p][j], for kRows rows and N * 8 columns.
-template <int N>
-static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_t depth, F8 (&acc)[kRows][N]) {
+// acc[i][j] += sum over p of a[i][p] * b[p][j], for R rows and N * 8 columns.
+template <int R, int N>
+static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_t depth, F8 (&acc)[R][N]) {
   for (int64_t p = 0; p < depth; ++p, b += N * kLanes) {
     F8 column[N];
     for (int j = 0; j < N; ++j) column[j] = Load(b + j * kLanes);
-    for (int i = 0; i < kRows; ++i) {
+    for (int i = 0; i < R; ++i) {
       const F8 factor = Splat(a[i * a_stride + p]);
       for (int j = 0; j < N; ++j) acc[i][j] += factor * column[j];
     }
@@ -53,25 +54,25 @@ static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_
 
 // One strip of scores: [rows] x [24 keys].
 static void ScoreStrip(const float* q, int64_t rows, int64_t width, const float* k, float* scores) {
-  for (int64_t i = 0; i < rows; i += kRows) {
-    F8 acc[kRows][3] = {};
-    Tile<3>(q + i * width, width, k, width, acc);
-    for (int r = 0; r < kRows; ++r)
+  for (int64_t i = 0; i < rows; i += 4) {
+    F8 acc[4][3] = {};
+    Tile<4, 3>(q + i * width, width, k, width, acc);
+    for (int r = 0; r < 4; ++r)
       for (int j = 0; j < 3; ++j) Store(scores + (i + r) * kKeyBlock + j * kLanes, acc[r][j]);
   }
 }
 
 // One strip of the output: out = out * alpha + p v.
-template <int N>
+template <int R, int N>
 static void ValueStrip(const float* p, int64_t rows, int64_t keys, const float* v, const float* alpha, float* out,
                        int64_t out_width) {
-  for (int64_t i = 0; i < rows; i += kRows) {
-    F8 acc[kRows][N];
-    for (int r = 0; r < kRows; ++r)
+  for (int64_t i = 0; i < rows; i += R) {
+    F8 acc[R][N];
+    for (int r = 0; r < R; ++r)
       for (int j = 0; j < N; ++j)
         acc[r][j] = Load(out + (i + r) * out_width + j * kLanes) * Splat(alpha[i + r]);
-    Tile<N>(p + i * kKeyBlock, kKeyBlock, v, keys, acc);
-    for (int r = 0; r < kRows; ++r)
+    Tile<R, N>(p + i * kKeyBlock, kKeyBlock, v, keys, acc);
+    for (int r = 0; r < R; ++r)
       for (int j = 0; j < N; ++j) Store(out + (i + r) * out_width + j * kLanes, acc[r][j]);
   }
 }
@@ -104,8 +105,10 @@ static inline float SoftmaxRow(float* s, int64_t padded, int64_t valid, float& m
   return alpha;
 }
 
-// The width of the value strip that starts at column c, in vectors: 3 while they last.
+// The width, in vectors, of the value strip that starts at column c: all 3, or all 2 where that fits better, or 3 and a
+// narrower last one.
 static inline int StripVectors(int64_t c, int64_t padded_width) {
+  if (padded_width % (3 * kLanes) != 0 && padded_width % (2 * kLanes) == 0) return 2;
   return static_cast<int>(std::min<int64_t>(3, (padded_width - c) / kLanes));
 }
 
@@ -138,8 +141,8 @@ static void PackValues(const Rows (&parts)[2], int64_t head, int64_t width, int6
     const bool there = row < part.count;
     const float* source = there ? part.data + row * part.stride + head * width : nullptr;
     const float* bias = there && part.bias ? part.bias + head * width : nullptr;
-    for (int64_t c = 0; c < padded_width; c += kKeyStrip) {
-      const int64_t columns = StripVectors(c, padded_width) * kLanes;
+    for (int64_t c = 0, columns; c < padded_width; c += columns) {
+      columns = StripVectors(c, padded_width) * kLanes;
       float* target = packed + c * padded_keys + key * columns;
       for (int64_t j = 0; j < columns; ++j) {
         const int64_t d = c + j;
@@ -158,7 +161,7 @@ static void QueryBlock(const AttentionProblem& problem, const AttentionProblem::
                        const PackedHead& packed, int64_t first) {
   static thread_local Scratch scratch;
   const int64_t width = problem.width, padded_width = RoundUp(width, kLanes);
-  const int64_t count = std::min<int64_t>(kQueryBlock, entry.q.count - first), rows = RoundUp(count, kRows);
+  const int64_t count = std::min<int64_t>(kQueryBlock, entry.q.count - first), rows = RoundUp(count, kRowUnit);
   float* q = scratch.Get(kQueryBlock * (width + kKeyBlock + padded_width + 3));
   float* scores = q + kQueryBlock * width;
   float* out = scores + kQueryBlock * kKeyBlock;
@@ -191,12 +194,12 @@ static void QueryBlock(const AttentionProblem& problem, const AttentionProblem::
       const int64_t valid = std::clamp<int64_t>(visible(i) - begin, 0, keys);
       alpha[i] = SoftmaxRow(scores + i * kKeyBlock, padded, valid, maximum[i], total[i]);
     }
-    for (int64_t c = 0; c < padded_width; c += kKeyStrip) {
-      const int vectors = StripVectors(c, padded_width);
+    for (int64_t c = 0, vectors; c < padded_width; c += vectors * kLanes) {
+      vectors = StripVectors(c, padded_width);
       const float* v = packed.values + c * packed.padded_count + begin * vectors * kLanes;
-      if (vectors == 3) ValueStrip<3>(scores, rows, keys, v, alpha, out + c, padded_width);
-      else if (vectors == 2) ValueStrip<2>(scores, rows, keys, v, alpha, out + c, padded_width);
-      else ValueStrip<1>(scores, rows, keys, v, alpha, out + c, padded_width);
+      if (vectors == 3) ValueStrip<4, 3>(scores, rows, keys, v, alpha, out + c, padded_width);
+      else if (vectors == 2) ValueStrip<6, 2>(scores, rows, keys, v, alpha, out + c, padded_width);
+      else ValueStrip<6, 1>(scores, rows, keys, v, alpha, out + c, padded_width);
     }
   }
   for (int64_t i = 0; i < count; ++i) {
