@@ -1,5 +1,5 @@
 // The op table on WebGPU in Node (Dawn); prints a report as JSON. A device of the application's must outlive us.
-import { type BackendInfo, disposeBackend, useBackend } from '../src/index.ts'
+import { type BackendInfo, disposeBackend, engine, useBackend } from '../src/index.ts'
 import { checkErf } from './check-erf.ts'
 import { checkOps, type OpReport } from './check-ops.ts'
 
@@ -9,12 +9,21 @@ export interface DawnReport {
   erf: number
   /** Whether an application's device still computed after the backend on it was disposed. */
   deviceSurvived: boolean
+  /** Whether the device made here was kept while another backend computed, and destroyed in the end. */
+  ownDeviceKept: boolean
+  ownDeviceDestroyed: boolean
 }
 
 const info = await useBackend('webgpu')
 const reports = await checkOps('webgpu')
 const erf = await checkErf('webgpu')
+const deviceNow = () => (engine().registry.webgpu as unknown as { device: GPUDevice }).device
+const own = deviceNow()
+await useBackend('cpu')
+await useBackend('webgpu')
+const ownDeviceKept = deviceNow() === own
 await disposeBackend()
+const ownDeviceDestroyed = (await own.lost).reason === 'destroyed'
 
 const adapter = await navigator.gpu.requestAdapter()
 const device = await adapter!.requestDevice()
@@ -27,5 +36,5 @@ const lost = await Promise.race([
 ])
 device.destroy()
 
-const report: DawnReport = { info, reports, erf, deviceSurvived: !lost }
+const report: DawnReport = { info, reports, erf, deviceSurvived: !lost, ownDeviceKept, ownDeviceDestroyed }
 process.stdout.write(JSON.stringify(report))

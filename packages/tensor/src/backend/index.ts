@@ -90,10 +90,7 @@ async function choose(choice: BackendChoice, options: BackendOptions): Promise<B
       registerGradients()
       if (loaded.instead) tried.push({ name, reason: loaded.instead })
       const info = describe(loaded, choice, tried)
-      current = {
-        info,
-        release: loaded.release ?? (current?.info.name === name ? current.release : undefined),
-      }
+      current = { info, release: loaded.release }
       options.onInfo?.(info)
       return info
     } catch (error) {

@@ -16,12 +16,12 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
 ] as const
 
-let running: { device: GPUDevice; details: LoadedBackend['details'] } | undefined
+let running: { device: GPUDevice; loaded: LoadedBackend } | undefined
 
 export async function loadWebgpu(options: BackendOptions): Promise<LoadedBackend> {
   if (running && isStarted('webgpu') && (!options.device || options.device === running.device)) {
     await start('webgpu')
-    return { name: 'webgpu', details: running.details }
+    return running.loaded
   }
   const gpu = await prepareWebgpu()
   const owned = options.device === undefined
@@ -30,26 +30,31 @@ export async function loadWebgpu(options: BackendOptions): Promise<LoadedBackend
     : await makeDevice(gpu)
   const { WebGPUBackend } = exportsOf(await import('@tensorflow/tfjs-backend-webgpu'))
   registerWebgpuKernels()
+  const replaced = running
   await start('webgpu', () => new WebGPUBackend(device, info))
+  await replaced?.loaded.release?.()
+  const forget = () => {
+    if (running?.device === device) running = undefined
+  }
+  // A lost device computes nothing any more: the next `useBackend` makes a new one.
+  device.lost.then(forget)
   const adapter = [info?.vendor, info?.architecture, info?.device, info?.description]
     .filter(Boolean)
     .join(' ')
-  running = {
-    device,
+  const loaded: LoadedBackend = {
+    name: 'webgpu',
     details: {
       adapter: adapter || 'unnamed',
       device: owned ? 'made here' : "the application's",
       maxBufferSize: device.limits.maxBufferSize,
     },
-  }
-  return {
-    name: 'webgpu',
-    details: running.details,
     release: () => {
-      running = undefined
+      forget()
       if (owned) device.destroy()
     },
   }
+  running = { device, loaded }
+  return loaded
 }
 
 async function makeDevice(gpu: GPU): Promise<{ device: GPUDevice; info: GPUAdapterInfo }> {
