@@ -36,7 +36,7 @@ export async function checkEverything(vitestArguments) {
   await check('packages', () =>
     run('turbo', ['run', 'gates', '--output-logs=errors-only', '--no-update-notifier']),
   )
-  await check('unused', () => run('knip', []))
+  await check('unused', () => run('knip', ['--no-config-hints']))
   await check('built packages', () => run(process.execPath, ['tools/smoke/matrix.mjs']))
   say('')
   for (const { name, ok, seconds } of results) {

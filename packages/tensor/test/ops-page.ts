@@ -1,5 +1,5 @@
 // The op table inside a page: the same checks as in Node, on one of the browser's backends.
-import { answerOpener } from '../../cli/src/browser/page.ts'
+import { answerOpener } from '../../../tools/chromium/page.ts'
 import { type BackendName, useBackend } from '../src/index.ts'
 import { checkErf } from './check-erf.ts'
 import { checkOps } from './check-ops.ts'

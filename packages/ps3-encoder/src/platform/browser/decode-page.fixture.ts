@@ -1,5 +1,5 @@
 // Runs inside a page: decodes what the test sends, from every kind of source that a browser has.
-import { answerOpener } from '../../../../cli/src/browser/page.ts'
+import { answerOpener } from '../../../../../tools/chromium/page.ts'
 import { decodeImage, type ImageSource } from '../../image/index.ts'
 
 /** A decoded picture as JSON, or the error's class and message. */
