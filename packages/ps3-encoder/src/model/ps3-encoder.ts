@@ -4,11 +4,11 @@ import { splitBudget } from '@ps3js/patch-selector'
 import {
   CheckpointError,
   constantInitializer,
-  dispose,
   InvalidArgumentError,
   Module,
   Parameter,
   type Tensor,
+  TensorScope,
 } from '@ps3js/tensor'
 import type { RgbImage } from '../image/index.ts'
 import { type TextOutput, TextTransformer } from '../text/text-transformer.ts'
@@ -88,56 +88,52 @@ export class PS3Encoder extends Module {
     const { vision, trunk } = this.config
     const batch = Array.isArray(images) ? (images as RgbImage[]) : [images as RgbImage]
     const pictures = new PictureBatch(batch, vision.ps3_scales, trunk.patch_size, this.normalization)
-    const returned = [...new Set([...(options.hiddenStates ?? []), trunk.depth - 1])].sort((a, b) => a - b)
-    this.#checkLayers(returned)
-    const read = vision.select_based_on_layer
-    const layers = [...new Set([...returned, ...read])].sort((a, b) => a - b)
+    const layers = ascending([...(options.hiddenStates ?? []), trunk.depth - 1])
+    this.#checkLayers(layers)
+    const { hiddenStates, keysValues, features } = await this.#lowResPass(pictures, layers, options)
+    return new LowResView({
+      model: this.vision_model,
+      pictures,
+      lowRes: new Map(layers.map((layer, i) => [layer, hiddenStates[i]!])),
+      keysValues,
+      features,
+      budget: this.budget,
+      embedPrompts: async (texts) => {
+        const { pooled, prompt } = await this.encodeText(texts)
+        pooled.dispose()
+        return prompt
+      },
+      onStage: options.onStage,
+    })
+  }
+
+  /** The trunk over the whole picture, then what the selection head sees in it. `hiddenStates` are those of `layers`. */
+  async #lowResPass(pictures: PictureBatch, layers: readonly number[], { signal, onStage }: LowResOptions) {
+    using scope = new TensorScope()
     const { grid } = pictures.sizes[0]!
+    const read = this.config.vision.select_based_on_layer
+    const computed = ascending([...layers, ...read])
+    const started = performance.now()
+    const patches = scope.track(pictures.lowResPatches())
+    const low = await runSteps(this.vision_model.lowResSteps(patches, grid, computed), signal)
+    scope.track([...low.hiddenStates, ...low.keysValues])
+    onStage?.({ stage: 'low-res', milliseconds: performance.now() - started })
 
-    const lowResStart = performance.now()
-    const patches = pictures.lowResPatches()
-    let low: Awaited<ReturnType<typeof runSteps<{ hiddenStates: Tensor[]; keysValues: Tensor[] }>>>
-    try {
-      low = await runSteps(this.vision_model.lowResSteps(patches, grid, layers), options.signal)
-    } finally {
-      patches.dispose()
-    }
-    options.onStage?.({ stage: 'low-res', milliseconds: performance.now() - lowResStart })
+    const selectionStarted = performance.now()
+    const stateOf = (layer: number) => low.hiddenStates[computed.indexOf(layer)]!
+    const features = this.vision_model.selector.features({
+      hiddenStates: read.map(stateOf),
+      grid,
+      picturePatches: this.#selectionPatches(pictures, scope),
+    })
+    onStage?.({ stage: 'selection', milliseconds: performance.now() - selectionStarted })
+    return scope.keep({ hiddenStates: layers.map(stateOf), keysValues: low.keysValues, features })
+  }
 
-    const states = new Map(layers.map((layer, i) => [layer, low.hiddenStates[i]!]))
-    try {
-      const selectionStart = performance.now()
-      const picturePatches = vision.highres_selection_feature
-        ? pictures.selectionPatches(vision.highres_selection_module_kernel_size)
-        : undefined
-      const hiddenStates = read.map((layer) => states.get(layer)!)
-      const features = (() => {
-        try {
-          return this.vision_model.selector.features({ hiddenStates, grid, picturePatches })
-        } finally {
-          picturePatches?.dispose()
-        }
-      })()
-      options.onStage?.({ stage: 'selection', milliseconds: performance.now() - selectionStart })
-      for (const layer of layers) if (!returned.includes(layer)) states.get(layer)!.dispose()
-      return new LowResView({
-        model: this.vision_model,
-        pictures,
-        lowRes: new Map(returned.map((layer) => [layer, states.get(layer)!])),
-        keysValues: low.keysValues,
-        features,
-        budget: this.budget,
-        embedPrompts: async (texts) => {
-          const { pooled, prompt } = await this.encodeText(texts)
-          pooled.dispose()
-          return prompt
-        },
-        onStage: options.onStage,
-      })
-    } catch (error) {
-      dispose([...states.values(), ...low.keysValues])
-      throw error
-    }
+  #selectionPatches(pictures: PictureBatch, scope: TensorScope): Tensor | undefined {
+    const { highres_selection_feature, highres_selection_module_kernel_size } = this.config.vision
+    if (!highres_selection_feature) return undefined
+    return scope.track(pictures.selectionPatches(highres_selection_module_kernel_size))
   }
 
   /** Texts to pooled features and selection prompts. Dispose both. */
@@ -167,3 +163,5 @@ export class PS3Encoder extends Module {
     }
   }
 }
+
+const ascending = (values: readonly number[]) => [...new Set(values)].sort((a, b) => a - b)
