@@ -24,13 +24,13 @@ export class TensorScope {
   #owned = new Set<Disposable>()
 
   /** Takes ownership of a tensor, of every tensor in a container, or of anything with `dispose()`. */
-  track<T extends object>(value: T): T {
+  track<T>(value: T): T {
     for (const owned of disposables(value)) this.#owned.add(owned)
     return value
   }
 
   /** Gives ownership back to the caller, who disposes it from now on. */
-  keep<T extends object>(value: T): T {
+  keep<T>(value: T): T {
     for (const owned of disposables(value)) this.#owned.delete(owned)
     return value
   }
