@@ -11,7 +11,8 @@ import { replaySizes } from './sizes.ts'
 import { below, type FixtureStore, readJson } from './store.ts'
 import { replayText, replayTextModel } from './text.ts'
 import { replayTokenizers } from './tokenizers.ts'
-import { replayVision, type VisionCase } from './vision.ts'
+import { replayVision } from './vision.ts'
+import type { VisionCase } from './vision-records.ts'
 
 export interface VerifyOptions {
   /** Only cases whose name holds this text. */

@@ -4,11 +4,9 @@ import {
   adjustProbabilities,
   countPatches,
   type GridSize,
-  mapsToSelection,
   type PatchSelection,
   type ProbabilityMap,
   type ProbabilityMaps,
-  resizeNearest,
   selectionToMaps,
 } from '@ps3js/patch-selector'
 import {
@@ -18,32 +16,20 @@ import {
   type PS3Encoder,
   regionWeights,
 } from '@ps3js/ps3-encoder'
-import { dispose, type SafetensorsFile, type Tensor, tensor } from '@ps3js/tensor'
+import { dispose, type SafetensorsFile, type Tensor } from '@ps3js/tensor'
 import { departure } from './departures.ts'
 import { readPictures } from './model.ts'
 import { type CaseReport, caseReport, compare, failed, type OutputReport } from './report.ts'
 import { type FixtureStore, readTensors } from './store.ts'
-
-/** `case.json` of a vision case. */
-export interface VisionCase {
-  name: string
-  kind: 'vision' | 'vision-error'
-  inputs: { png: string[]; mean: number[]; std: number[] }
-  call: {
-    num_look_close?: number | 'all' | null
-    num_token_look_close?: number | 'all' | null
-    only_select_first_n_scale?: number | number[] | null
-    smooth_selection_prob?: boolean
-    output_hidden_states?: boolean
-    pool_gt_token_only?: boolean
-  }
-  tie_rule: 'rowmajor' | 'official'
-  steps: number
-  grid_each_scale: [number, number][]
-  float32_vs_float64?: { output_max_abs_diff: number }
-  gt_selection_maps_call_dtype?: string
-  gt_selection_maps_png?: string[]
-}
+import {
+  atScale,
+  concatenate,
+  readCache,
+  readRegions,
+  readSelections,
+  readTensor,
+  type VisionCase,
+} from './vision-records.ts'
 
 /** Probabilities come out of a sigmoid of a cosine: float32 agrees to a few 1e-7, 1e-5 leaves room for every backend. */
 const PROBABILITY_TOLERANCE = 1e-5
@@ -150,7 +136,7 @@ function callOptions({ call }: VisionCase, regions: ProbabilityMap[] | undefined
 }
 
 async function compareProbabilities(
-  { tensors, grids, options, view }: Replay,
+  { tensors, grids, options }: Replay,
   encoding: Encoding,
 ): Promise<OutputReport[]> {
   const { bottomUp, topDown } = encoding.probabilities
@@ -172,7 +158,6 @@ async function compareProbabilities(
     const got = maps ? concatenate(maps.map((map) => atScale(map, index, grids[index]!).data)) : []
     outputs.push(compare(name, got, await tensors.readFloat32(name), PROBABILITY_TOLERANCE))
   }
-  void view
   return outputs
 }
 
@@ -256,7 +241,9 @@ async function compareFeatures(replay: Replay, encoding: Encoding): Promise<Outp
       } else if (kind === 'feature_map') {
         outputs.push(compare(name, await read(featureMaps[Number(index)]), want, tolerance))
       } else if (name === 'kv_cache') {
-        outputs.push(compare(name, await readCache(replay), want, tolerance))
+        outputs.push(
+          compare(name, await readCache(replay.view, replay.encoder.config.trunk), want, tolerance),
+        )
       } else if (name in pooled) outputs.push(compare(name, pooled[name]!, want, tolerance))
       else outputs.push(failed(name, 'this tool does not know how to make this output'))
     }
@@ -296,32 +283,6 @@ async function pooledOutputs({ tensors, view, options, recorded, recordedLooks, 
   return outputs
 }
 
-/** Ours [B, n, 2C] per block, in the recorded order: (layers, 2, B, heads, n, head width). */
-async function readCache({ view, encoder }: Replay): Promise<Float32Array> {
-  const { heads, width } = encoder.config.trunk
-  const headWidth = width / heads
-  const parts: Float32Array[] = []
-  for (const block of view.keysValues) {
-    const [batch, count] = block.shape as [number, number]
-    const data = (await block.data()) as Float32Array
-    const out = new Float32Array(data.length)
-    let to = 0
-    for (let half = 0; half < 2; half++) {
-      for (let sample = 0; sample < batch; sample++) {
-        for (let head = 0; head < heads; head++) {
-          for (let token = 0; token < count; token++) {
-            const from = (sample * count + token) * 2 * width + half * width + head * headWidth
-            out.set(data.subarray(from, from + headWidth), to)
-            to += headWidth
-          }
-        }
-      }
-    }
-    parts.push(out)
-  }
-  return concatenate(parts)
-}
-
 /** What must hold of a selection that differs on purpose: totals equal over the batch, and as many as there should be. */
 function invariants({ recordedLooks, options, grids }: Replay, encoding: Encoding): OutputReport[] {
   const everything = grids.reduce((sum, grid) => sum + grid.height * grid.width, 0)
@@ -346,64 +307,4 @@ function sameLooks(
   const flat = (looks: typeof a) =>
     JSON.stringify(looks.map((look) => look.map((s) => s.indices.map((ids) => [...ids]))))
   return flat(a) === flat(b)
-}
-
-function atScale(maps: ProbabilityMaps, scale: number, grid: GridSize): ProbabilityMap {
-  return resizeNearest('data' in maps ? maps : maps[scale]!, grid)
-}
-
-async function readTensor(tensors: SafetensorsFile, name: string): Promise<Tensor> {
-  return tensor(await tensors.readFloat32(name), [...tensors.info(name).shape])
-}
-
-async function readSelections(tensors: SafetensorsFile, prefix: string, grids: GridSize[], batch: number) {
-  const maps = await Promise.all(grids.map((_, i) => tensors.readFloat32(`${prefix}${i + 1}`)))
-  return Array.from({ length: batch }, (_, sample) =>
-    mapsToSelection(
-      grids.map(({ height, width }, i) => {
-        const cells = height * width
-        return Uint8Array.from(maps[i]!.subarray(sample * cells, (sample + 1) * cells))
-      }),
-      grids,
-    ),
-  )
-}
-
-async function readRegions(
-  store: FixtureStore,
-  folder: string,
-  recorded: VisionCase,
-  tensors: SafetensorsFile,
-  batch: number,
-): Promise<ProbabilityMap[] | undefined> {
-  if (recorded.gt_selection_maps_png) {
-    const images = await readPictures(
-      store,
-      recorded.gt_selection_maps_png.map((file) => `${folder}/${file}`),
-    )
-    return images.map(({ width, height, data }) => ({
-      width,
-      height,
-      data: Float32Array.from({ length: width * height }, (_, i) => data[3 * i]! / 255),
-    }))
-  }
-  if (!tensors.has('gt_selection_maps')) return undefined
-  const [, height, width] = tensors.info('gt_selection_maps').shape as [number, number, number]
-  const values = await tensors.readFloat32('gt_selection_maps')
-  const cells = height * width
-  return Array.from({ length: batch }, (_, i) => ({
-    height,
-    width,
-    data: values.slice(i * cells, (i + 1) * cells),
-  }))
-}
-
-function concatenate<T extends Float32Array | Int32Array | Uint8Array>(parts: readonly T[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let to = 0
-  for (const part of parts) {
-    out.set(part, to)
-    to += part.length
-  }
-  return out
 }
