@@ -2,7 +2,7 @@
 
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BackendName, useBackend } from '@ps3js/tensor'
+import { type BackendName, PS3Error, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import { runInChromium } from '../browser/index.ts'
 import { directoryStore, filesBelow } from './directory-store.ts'
@@ -12,6 +12,7 @@ import { verify } from './run.ts'
 interface VerifyFlags {
   backend?: string
   browser?: boolean
+  hardwareGpu?: boolean
   filter?: string
   json?: boolean
 }
@@ -25,7 +26,11 @@ export function registerVerify(program: Command): void {
       'a folder of recorded cases: a model family, another kind, or a folder of such folders',
     )
     .option('--backend <name>', 'cpu, wasm, node, node-gpu or webgpu (default: the best there is)')
-    .option('--browser', 'run in headless Chromium instead of Node (backends cpu, wasm, webgpu)')
+    .option(
+      '--browser',
+      'run in headless Chromium instead of Node; webgpu does so by itself where Node has no GPU',
+    )
+    .option('--hardware-gpu', "in Chromium, use the machine's GPU instead of the software one")
     .option('--filter <text>', 'only cases whose name holds this text')
     .option('--json', 'print one JSON object instead of lines')
     .action(async (directory: string, flags: VerifyFlags) => {
@@ -38,6 +43,19 @@ export function registerVerify(program: Command): void {
     })
 }
 
+/** Node reaches a GPU only through an optional package and a driver; a browser brings its own. */
+async function useChromium({ backend, browser }: VerifyFlags): Promise<boolean> {
+  if (browser || backend !== 'webgpu') return browser ?? false
+  try {
+    await useBackend('webgpu')
+    return false
+  } catch (error) {
+    if (!(error instanceof PS3Error)) throw error
+    process.stderr.write('no WebGPU in Node here: verifying in headless Chromium\n')
+    return true
+  }
+}
+
 async function verifyHere(directory: string, { backend, filter, json }: VerifyFlags): Promise<VerifyReport> {
   const store = await directoryStore(directory)
   await useBackend((backend ?? 'auto') as BackendName | 'auto')
@@ -46,14 +64,14 @@ async function verifyHere(directory: string, { backend, filter, json }: VerifyFl
 
 async function verifyInBrowser(
   directory: string,
-  { backend = 'webgpu', filter, json }: VerifyFlags,
+  { backend = 'webgpu', filter, json, hardwareGpu }: VerifyFlags,
 ): Promise<VerifyReport> {
   const files = await filesBelow(directory)
   const report = await runInChromium<VerifyReport>({
     folders: { app: join(dirname(fileURLToPath(import.meta.url)), 'page'), fixtures: directory },
     script: 'app/verify-page.js',
     params: { backend, filter, files },
-    softwareGpu: true,
+    softwareGpu: !hardwareGpu,
     timeoutMs: 3_600_000,
   })
   const cases = report.cases.map(restoreNumbers)
