@@ -35,6 +35,8 @@ with zipfile.ZipFile(wheel) as archive:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with archive.open(member) as source, open(path, 'wb') as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
+        if member.external_attr >> 16 & 0o111:
+            os.chmod(path, 0o755)
         done += member.file_size
         print('%.4f' % (done / total), flush=True)
 `

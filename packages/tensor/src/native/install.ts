@@ -17,7 +17,7 @@ export interface InstallProgress {
 }
 
 export interface InstallOptions {
-  /** The CUDA build (Linux x64; 3.4 GB to download) instead of the CPU one. */
+  /** The CUDA build (Linux x64; 2.5 GB to download) instead of the CPU one. */
   gpu?: boolean
   /** `wheel`: compile against TensorFlow's wheel. `prebuilt`: tfjs-node's own. `auto`: the first that is possible. */
   source?: 'auto' | 'wheel' | 'prebuilt'
@@ -43,7 +43,7 @@ export async function installNative({
   signal?.throwIfAborted()
   const cache = nativeCacheDir(cacheDir)
   const variant: NativeVariant = gpu ? 'gpu' : 'cpu'
-  const tfjsNode = requireTfjsNode()
+  requireTfjsNode()
   onProgress({ step: 'check', detail: cache })
   if (source === 'prebuilt' && gpu) {
     throw new BackendError(
@@ -73,7 +73,7 @@ export async function installNative({
   const status = await nativeStatus({ cacheDir: cache })
   onProgress({
     step: 'done',
-    detail: `TensorFlow ${status[variant].tensorflowVersion} in ${tfjsNode && cache}`,
+    detail: `TensorFlow ${status[variant].tensorflowVersion} in ${cache}`,
   })
   return status
 }

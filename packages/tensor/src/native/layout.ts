@@ -1,7 +1,7 @@
 // Where everything lies in the cache, and what makes it valid. A folder counts only once its stamp is in it, and the
 // stamp is written last, into a folder that is then renamed into place.
 //   library/<variant>-<version>/{tensorflow,nvidia}   unpacked wheels, as Python's site-packages would hold them
-//   addon/<variant>-<version>-<key>/tfjs_binding.node compiled; the key covers sources, compiler flags, N-API headers
+//   addon/<variant>-<version>-<key>/tfjs_binding.node compiled; the key covers sources and compiler flags
 //   prebuilt/<version>/{lib,deps}                     tfjs-node's own download
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'

@@ -17,7 +17,7 @@ export interface Wheel {
 }
 
 /** Bytes that the CPU library and its headers take on disk, and what CUDA's libraries add. */
-const UNPACKED_BYTES: Record<NativeVariant, number> = { cpu: 860e6, gpu: 6_500e6 }
+const UNPACKED_BYTES: Record<NativeVariant, number> = { cpu: 860e6, gpu: 4_400e6 }
 
 const TENSORFLOW: Record<string, Omit<Wheel, 'version'>> = {
   'cpu-x64': {
