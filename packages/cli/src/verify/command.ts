@@ -34,7 +34,7 @@ export function registerVerify(program: Command): void {
     .option('--filter <text>', 'only cases whose name holds this text')
     .option('--json', 'print one JSON object instead of lines')
     .action(async (directory: string, flags: VerifyFlags) => {
-      const report = flags.browser
+      const report = (await useChromium(flags))
         ? await verifyInBrowser(directory, flags)
         : await verifyHere(directory, flags)
       if (flags.json) process.stdout.write(`${JSON.stringify(report, jsonNumbers)}\n`)
