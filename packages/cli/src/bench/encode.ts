@@ -1,0 +1,112 @@
+// `ps3 bench encode`: one picture through one model, alone or in turn with a peer.
+
+import { decodeImage, type RgbImage } from '@ps3js/ps3-encoder'
+import { backendInfo, InvalidArgumentError, Random } from '@ps3js/tensor'
+import { assetPath } from '../assets.ts'
+import type { CliContext } from '../context.ts'
+import { loadModel } from '../encode/model.ts'
+import { type EncodingSummary, measureEncoding, median } from './measure.ts'
+import { type PeerRun, readPeer, runCommand } from './peer.ts'
+import { type PresetName, randomPreset } from './random-preset.ts'
+
+export interface BenchEncodeOptions {
+  preset?: PresetName
+  model?: string
+  /** A file, or WIDTHxHEIGHT for noise of that size. Default: the sample picture. */
+  image?: string
+  tokens?: number
+  looks?: number | 'all'
+  repeat: number
+  warmup: number
+}
+
+export interface BenchEncodeResult extends EncodingSummary {
+  model: string
+  backend: string
+  image: string
+  /** Seconds to build the model, weights uploaded. */
+  build: number
+}
+
+export async function benchEncode(
+  options: BenchEncodeOptions,
+  context: CliContext,
+): Promise<BenchEncodeResult> {
+  const start = performance.now()
+  const { encoder, processor, name } = await benchModel(options, context)
+  const build = (performance.now() - start) / 1000
+  try {
+    const picture = await benchPicture(options.image)
+    const summary = await measureEncoding({
+      encoder,
+      prepare: () => processor.process(picture),
+      options: { tokens: options.tokens, looks: options.looks },
+      repeat: options.repeat,
+      warmup: options.warmup,
+      signal: context.signal,
+      onRun: ({ total }, i) => context.progress.step(`run ${i + 1}: ${total.toFixed(2)} s`),
+    })
+    const size = `${picture.width}x${picture.height}`
+    return { ...summary, model: name, backend: backendInfo()?.describe ?? '', image: size, build }
+  } finally {
+    encoder.dispose()
+  }
+}
+
+export async function benchModel(
+  { preset, model }: Pick<BenchEncodeOptions, 'preset' | 'model'>,
+  context: CliContext,
+) {
+  if (preset && model) throw new InvalidArgumentError('give --preset or --model, not both')
+  if (!preset) return loadModel(model, context)
+  context.progress.step(`building ${preset}`)
+  return { ...randomPreset(preset, { visionOnly: true }), name: preset }
+}
+
+export async function benchPicture(image: string | undefined): Promise<RgbImage> {
+  const [, width, height] = /^(\d+)x(\d+)$/.exec(image ?? '') ?? []
+  if (!width || !height) return decodeImage(image ?? assetPath('sample.jpg'))
+  const data = new Uint8Array(Number(width) * Number(height) * 3)
+  const random = new Random(1)
+  for (let i = 0; i < data.length; i++) data[i] = random.uint32() & 255
+  return { width: Number(width), height: Number(height), data }
+}
+
+export interface BenchPeerResult {
+  ours: BenchEncodeResult[]
+  peer: PeerRun[]
+  /** Ours divided by the peer's: median model call, first call, peak memory (null when the peer reports none). */
+  ratio: { total: number; peak: number | null }
+}
+
+/** Ours and the peer's in turn, A B A B, each run a process of its own. `ourArguments` are those of `ps3 bench encode`. */
+export async function benchAgainstPeer(
+  peerCommand: string,
+  ourArguments: readonly string[],
+  repeat: number,
+  context: CliContext,
+): Promise<BenchPeerResult> {
+  const ours: BenchEncodeResult[] = []
+  const peer: PeerRun[] = []
+  const quoted = [...context.self, 'bench', 'encode', ...ourArguments, '--repeat', '1', '--json']
+    .map(shellQuote)
+    .join(' ')
+  for (let i = 0; i < repeat; i++) {
+    context.progress.step(`ours, run ${i + 1} of ${repeat}`)
+    ours.push(JSON.parse((await runCommand(quoted, context.signal)).stdout) as BenchEncodeResult)
+    context.progress.step(`the peer, run ${i + 1} of ${repeat}`)
+    const { stdout, seconds } = await runCommand(peerCommand, context.signal)
+    peer.push(readPeer(stdout, seconds))
+  }
+  const peaks = peer.flatMap((run) => (run.peakMegabytes === null ? [] : [run.peakMegabytes]))
+  return {
+    ours,
+    peer,
+    ratio: {
+      total: median(ours.map((run) => run.median.total)) / median(peer.map((run) => run.total)),
+      peak: peaks.length > 0 ? Math.max(...ours.map((run) => run.peakMegabytes)) / Math.max(...peaks) : null,
+    },
+  }
+}
+
+const shellQuote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`

@@ -1,0 +1,175 @@
+// `ps3 bench …`: how long, how much memory, and against whom.
+
+import { cpus } from 'node:os'
+import { type BackendName, InvalidArgumentError, useBackend } from '@ps3js/tensor'
+import type { Command } from 'commander'
+import {
+  type BenchEncodeOptions,
+  type BenchEncodeResult,
+  benchAgainstPeer,
+  benchEncode,
+} from '../bench/encode.ts'
+import { benchPreset, benchPresets, type PresetResult } from '../bench/presets.ts'
+import { benchConstantCost, benchPrompts } from '../bench/properties.ts'
+import { type PresetName, presetNames } from '../bench/random-preset.ts'
+import type { CliContext } from '../context.ts'
+import { formatCount, formatTable } from '../format.ts'
+import { oneOf, whole, wholeOrAll } from '../option-values.ts'
+
+interface CommonFlags {
+  backend: BackendName | 'auto'
+  json?: boolean
+}
+
+type EncodeFlags = CommonFlags & BenchEncodeOptions & { peer?: string }
+
+const seconds = (value: number) => `${value.toFixed(2)} s`
+const megabytes = (value: number) => `${formatCount(value)} MB`
+
+export function registerBench(program: Command, context: CliContext): void {
+  const bench = program.command('bench').description('measure time and memory on this machine')
+  const print = (flags: CommonFlags, result: unknown, text: () => string) => {
+    context.progress.clear()
+    context.stdout(flags.json ? `${JSON.stringify(result)}\n` : text())
+  }
+  const common = (command: Command) =>
+    command
+      .option('--backend <name>', 'cpu, wasm, node, node-gpu or webgpu', 'auto')
+      .option('--json', 'print one JSON object')
+  const modelled = (command: Command) =>
+    common(command)
+      .option(
+        '--preset <name>',
+        `random weights at full size: ${presetNames.join(', ')}`,
+        oneOf('--preset', presetNames),
+      )
+      .option('--model <ref>', 'a checkpoint; without this and --preset, the built-in small model')
+      .option('--image <file>', 'a picture, or WIDTHxHEIGHT for noise (default: the sample picture)')
+
+  modelled(bench.command('encode'))
+    .description('encode one picture: stages, medians, peak memory, and the ratio to another implementation')
+    .option('--tokens <n>', 'take this many patches', whole('--tokens'))
+    .option('--looks <n>', 'looks, or all (default: one)', wholeOrAll('--looks'))
+    .option('--repeat <n>', 'runs that count', whole('--repeat', 1), 3)
+    .option('--warmup <n>', 'runs before them', whole('--warmup'), 1)
+    .option(
+      '--peer <command>',
+      'run this shell command in turn; it may print {"total": seconds, "peak_rss_mb": …}',
+    )
+    .action(async (flags: EncodeFlags) => {
+      if (flags.peer) {
+        const result = await benchAgainstPeer(flags.peer, passOn(flags), flags.repeat, context)
+        return print(flags, result, () => peerTable(result))
+      }
+      await useBackend(flags.backend)
+      const result = await benchEncode(flags, context)
+      print(flags, { ...result, cpu: cpus()[0]?.model, cores: cpus().length }, () => encodeTable(result))
+    })
+
+  common(bench.command('presets'))
+    .description('every preset at full size: build, one look, save, load, compare')
+    .argument('[name...]', 'some of the presets')
+    .option('--image <file>', 'the picture to look at')
+    .option('--here', 'in this process instead of one process each')
+    .action(async (names: string[], flags: CommonFlags & { image?: string; here?: boolean }) => {
+      const wanted = names.length > 0 ? names.map(oneOf('preset', presetNames)) : presetNames
+      const results: PresetResult[] = []
+      if (flags.here) {
+        await useBackend(flags.backend)
+        for (const name of wanted) results.push(await benchPreset(name as PresetName, flags.image, context))
+      } else {
+        const passed = ['--backend', flags.backend, ...(flags.image ? ['--image', flags.image] : [])]
+        results.push(...(await benchPresets(wanted, passed, context)))
+      }
+      print(flags, results, () => presetTable(results))
+    })
+
+  common(bench.command('constant'))
+    .description('the same number of tokens from 4K and from 1.5K: does the cost stay?')
+    .option('--repeat <n>', 'pairs that count', whole('--repeat', 1), 3)
+    .action(async (flags: CommonFlags & { repeat: number }) => {
+      await useBackend(flags.backend)
+      const result = await benchConstantCost(flags.repeat, context)
+      print(flags, result, () =>
+        formatTable([
+          ['', 'seconds, each run'],
+          ['4K', result.at4k.map((s) => s.toFixed(2)).join(' ')],
+          ['1.5K', result.at1500.map((s) => s.toFixed(2)).join(' ')],
+          ['ratio of medians', result.ratio.toFixed(3)],
+        ]),
+      )
+    })
+
+  modelled(bench.command('prompts'))
+    .description('several prompts on one picture: what each costs after the low-res pass')
+    .option('--count <n>', 'prompts', whole('--count', 1), 3)
+    .action(async (flags: EncodeFlags & { count: number }) => {
+      await useBackend(flags.backend)
+      const result = await benchPrompts(flags, context)
+      print(flags, result, () =>
+        formatTable([
+          ['low-res pass', seconds(result.lowRes)],
+          ...result.prompts.map((time, i) => [`prompt ${i + 1}`, seconds(time)]),
+        ]),
+      )
+    })
+}
+
+/** The flags of `bench encode` that a child process needs to do the same work. */
+function passOn({ backend, preset, model, image, tokens, looks, warmup }: EncodeFlags): string[] {
+  const flags = { backend, preset, model, image, tokens, looks, warmup }
+  if (preset && model) throw new InvalidArgumentError('give --preset or --model, not both')
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)],
+  )
+}
+
+function encodeTable({
+  model,
+  backend,
+  image,
+  build,
+  median,
+  runs,
+  peakMegabytes,
+}: BenchEncodeResult): string {
+  return formatTable([
+    [`${model} on ${image}`, backend],
+    ['build', seconds(build)],
+    ['preprocess', seconds(median.preprocess)],
+    ...Object.entries(median.stages).map(([stage, time]) => [`  ${stage}`, seconds(time)]),
+    [`model call, median of ${runs.length}`, seconds(median.total)],
+    ['tokens', formatCount(runs[0]!.tokens)],
+    ['peak memory', megabytes(peakMegabytes)],
+  ])
+}
+
+function peerTable({ ours, peer, ratio }: Awaited<ReturnType<typeof benchAgainstPeer>>): string {
+  return formatTable([
+    ['', 'model call', 'peak memory'],
+    ...ours.flatMap((run, i) => [
+      [`ours, run ${i + 1}`, seconds(run.median.total), megabytes(run.peakMegabytes)],
+      [
+        `peer, run ${i + 1} (${peer[i]!.source})`,
+        seconds(peer[i]!.total),
+        peer[i]!.peakMegabytes === null ? '-' : megabytes(peer[i]!.peakMegabytes),
+      ],
+    ]),
+    ['ours / peer', ratio.total.toFixed(3), ratio.peak === null ? '-' : ratio.peak.toFixed(3)],
+  ])
+}
+
+function presetTable(results: readonly PresetResult[]): string {
+  return formatTable([
+    ['preset', 'parameters', 'build', 'one look', 'save + load', 'peak encoding', 'peak in all'],
+    ...results.map((r) => [
+      r.preset,
+      `${formatCount(r.parameters / 1e6)} M`,
+      seconds(r.build),
+      seconds(r.encode),
+      seconds(r.saveAndLoad),
+      megabytes(r.encodePeak),
+      megabytes(r.peak),
+    ]),
+  ])
+}
