@@ -1,0 +1,67 @@
+// `ps3 convert IN OUT`: number type, shards and names of a checkpoint.
+
+import { readdir } from 'node:fs/promises'
+import { InvalidArgumentError, resolvePretrained } from '@ps3js/tensor'
+import type { Command } from 'commander'
+import type { CliContext } from '../context.ts'
+import { convertCheckpoint, type Layout } from '../convert/convert.ts'
+import { formatBytes } from '../format.ts'
+import { byteSize, oneOf } from '../option-values.ts'
+import { withStaging } from '../staging.ts'
+
+interface ConvertFlags {
+  dtype?: 'f32' | 'f16' | 'bf16'
+  shardSize?: number
+  to?: Layout
+  force?: boolean
+  json?: boolean
+}
+
+export function registerConvert(program: Command, context: CliContext): void {
+  program
+    .command('convert')
+    .description('rewrite a checkpoint: number type, shards, names')
+    .argument('<in>', 'directory, URL or hub name of a checkpoint')
+    .argument('<out>', 'directory to write')
+    .option(
+      '--dtype <type>',
+      'f32, f16 or bf16 (default: as stored)',
+      oneOf('--dtype', ['f32', 'f16', 'bf16']),
+    )
+    .option('--shard-size <bytes>', 'largest file, such as 2GB (default: 5 GB)', byteSize('--shard-size'))
+    .option(
+      '--to <layout>',
+      'names of the released layout (hf) or of OpenCLIP training',
+      oneOf('--to', ['hf', 'openclip']),
+    )
+    .option('--force', 'write into a directory that is not empty')
+    .option('--json', 'print one JSON object')
+    .action(async (input: string, output: string, flags: ConvertFlags) => {
+      const { signal, progress } = context
+      if (!flags.force) await requireEmpty(output)
+      const files = await resolvePretrained(input, { signal })
+      const written = await withStaging(output, (directory) =>
+        convertCheckpoint(files, directory, {
+          dtype: flags.dtype?.toUpperCase() as 'F32' | 'F16' | 'BF16' | undefined,
+          maxShardBytes: flags.shardSize,
+          to: flags.to,
+          signal,
+          onProgress: ({ loaded, total }) =>
+            progress.step('writing weights', total ? loaded / total : undefined),
+        }),
+      )
+      progress.clear()
+      context.stdout(
+        flags.json
+          ? `${JSON.stringify({ out: output, ...written })}\n`
+          : `${output}: ${written.files.length} file(s) of weights, ${formatBytes(written.totalBytes)}\n`,
+      )
+    })
+}
+
+async function requireEmpty(directory: string): Promise<void> {
+  const entries = await readdir(directory).catch(() => [])
+  if (entries.length > 0) {
+    throw new InvalidArgumentError(`${directory} is not empty: choose another directory, or say --force`)
+  }
+}
