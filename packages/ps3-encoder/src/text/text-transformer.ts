@@ -173,7 +173,8 @@ export class TextTransformer extends Module {
   forward(ids: readonly Int32Array[]): TextOutput {
     return tidy(() => {
       const states = this.hiddenStates(ids)
-      return this.head(states[states.length - 1]!, ids)
+      const { pooled, prompt } = this.head(states[states.length - 1]!, ids)
+      return { pooled, prompt }
     })
   }
 
