@@ -27,7 +27,7 @@ export function preset({
     dts: process.env.PS3_BUILD_TYPES !== 'no' && {
       compilerOptions: { customConditions: [], composite: false, incremental: false },
     },
-    clean: true,
+    clean: overrides.clean ?? true,
     shims: true,
     // tfjs publishes its gradients as bare ES modules that Node cannot import, so they are bundled. A browser's
     // bundler can, and then shares their ops with the rest of tfjs.

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The `ps3` executable: Ctrl-C cancels, errors become one line and an exit status.
 
 import { explainError, isDebug } from './cli-errors.ts'

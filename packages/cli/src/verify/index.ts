@@ -1,5 +1,0 @@
-export { registerVerify } from './command.ts'
-export { directoryStore } from './directory-store.ts'
-export type { CaseReport, OutputReport, VerifyReport } from './report.ts'
-export { type VerifyOptions, verify } from './run.ts'
-export { type FixtureStore, httpStore } from './store.ts'
