@@ -1,20 +1,11 @@
 #!/usr/bin/env node
 // The `ps3` executable: Ctrl-C cancels, errors become one line and an exit status.
 
-import { explainError, isDebug } from './cli-errors.ts'
 import { processContext } from './context.ts'
-import { createProgram } from './program.ts'
+import { runCli } from './program.ts'
 
 const controller = new AbortController()
-// The second Ctrl-C ends the process at once, in case something does not listen.
+// The first Ctrl-C asks to stop and tidy up; with no listener left, the second ends the process at once.
 process.once('SIGINT', () => controller.abort())
 
-const context = processContext(controller.signal)
-try {
-  await createProgram(context).parseAsync()
-} catch (error) {
-  context.progress.clear()
-  const { status, text } = explainError(error, isDebug())
-  context.stderr(text)
-  process.exitCode = status
-}
+process.exitCode = await runCli(process.argv.slice(2), processContext(controller.signal))

@@ -1,24 +1,40 @@
-// The command line as a whole: one file per command.
+// The command line: every subcommand in one place, and how a run ends.
 
 import { Command } from 'commander'
+import { version as VERSION } from '../package.json' with { type: 'json' }
+import { EXIT, explainError, isDebug } from './cli-errors.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerConvert } from './commands/convert.ts'
+import { registerEncode } from './commands/encode.ts'
 import { registerInfo } from './commands/info.ts'
 import { registerNative } from './commands/native.ts'
 import type { CliContext } from './context.ts'
 import { registerVerify } from './verify/command.ts'
 
-export function createProgram(context: CliContext): Command {
+export function buildProgram(context: CliContext): Command {
   const program = new Command('ps3')
-    .description(
-      'PS3 reads a whole picture at low resolution, then looks closely, at up to 4K, where it matters',
-    )
-    .exitOverride()
-    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .description('PS3 in TypeScript: look at a picture as a whole, then at up to 4K where it matters')
+    .version(VERSION)
+  // Set before subcommands are added: they inherit it.
+  program.exitOverride().configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+  registerEncode(program, context)
   registerInfo(program, context)
   registerConvert(program, context)
   registerVerify(program)
   registerNative(program, context)
   registerBench(program, context)
   return program
+}
+
+/** Runs one command line (without program and script) and returns its exit status. Never throws. */
+export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
+  try {
+    await buildProgram(context).parseAsync(args as string[], { from: 'user' })
+    return Number(process.exitCode ?? EXIT.ok)
+  } catch (error) {
+    context.progress.clear()
+    const { status, text } = explainError(error, isDebug())
+    if (text) context.stderr(text)
+    return status
+  }
 }

@@ -80,9 +80,14 @@ export function outlinePatches(
   const cellHeight = canvas.height / grid.height
   const drawsInner = Math.min(cellWidth, cellHeight) >= SMALLEST_PATCH_WITH_LINES
   const chosen = (row: number, column: number) =>
-    row >= 0 && column >= 0 && row < grid.height && column < grid.width && map[row * grid.width + column] !== 0
+    row >= 0 &&
+    column >= 0 &&
+    row < grid.height &&
+    column < grid.width &&
+    map[row * grid.width + column] !== 0
   const data = canvas.data.slice()
-  const blend = (x: number, y: number, opacity: number) => mixPixel(data, (y * canvas.width + x) * 3, color, opacity)
+  const blend = (x: number, y: number, opacity: number) =>
+    mixPixel(data, (y * canvas.width + x) * 3, color, opacity)
   for (let row = 0; row < grid.height; row++) {
     const top = Math.round(row * cellHeight)
     const bottom = Math.round((row + 1) * cellHeight)
@@ -114,12 +119,16 @@ export function outlinePatches(
 
 /** As PNG, for files that people keep. */
 export async function toPng({ width, height, data }: Canvas): Promise<Uint8Array> {
-  return sharp(data, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 7 }).toBuffer()
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 7 })
+    .toBuffer()
 }
 
 /** As JPEG at a size that a report can carry, in a data URI. */
 export async function toDataUri({ width, height, data }: Canvas): Promise<string> {
-  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality: 78 }).toBuffer()
+  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 78 })
+    .toBuffer()
   return `data:image/jpeg;base64,${jpeg.toString('base64')}`
 }
 
