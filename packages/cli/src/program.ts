@@ -1,7 +1,7 @@
 // The command line: every subcommand in one place, and how a run ends.
 
 import { Command } from 'commander'
-import { version as VERSION } from '../package.json' with { type: 'json' }
+import manifest from '../package.json' with { type: 'json' }
 import { EXIT, explainError, isDebug } from './cli-errors.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerConvert } from './commands/convert.ts'
@@ -14,7 +14,7 @@ import { registerVerify } from './verify/command.ts'
 export function buildProgram(context: CliContext): Command {
   const program = new Command('ps3')
     .description('PS3 in TypeScript: look at a picture as a whole, then at up to 4K where it matters')
-    .version(VERSION)
+    .version(manifest.version)
   // Set before subcommands are added: they inherit it.
   program.exitOverride().configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
   registerEncode(program, context)
