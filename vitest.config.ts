@@ -5,7 +5,12 @@ export default defineConfig({
   resolve: { conditions: ['@ps3js/source'] },
   ssr: { resolve: { conditions: ['@ps3js/source', 'node', 'import', 'default'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/*/*.test.ts', 'tools/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'examples/*/*.test.ts',
+      'tools/*.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 120_000,
