@@ -30,7 +30,7 @@ export async function checkEverything(vitestArguments) {
   })
   await check('native backend', nativeBackend)
   await check('types', () => run('tsc', ['-p', 'tsconfig.json', '--noEmit']))
-  await check('lint', () => run('biome', ['check', '.']))
+  await check('lint', () => run('biome', ['check', '--error-on-warnings', '.']))
   await check('imports', () => run(process.execPath, ['tools/check-imports.mjs']))
   await check('tests', () => unitTests([]))
   await check('packages', () =>
