@@ -2,9 +2,9 @@
 
 import {
   ImageProcessor,
+  type Preset,
   type PS3Config,
   PS3Encoder,
-  type Preset,
   readConfig,
   TextTokenizer,
 } from '@ps3js/ps3-encoder'

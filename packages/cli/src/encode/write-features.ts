@@ -36,11 +36,7 @@ export async function writeFeatures(
     ['tokens', floats(tokens, [count, width], dtype)],
     [
       'low_res_grid',
-      floats(
-        tokens.subarray(0, grid.height * grid.width * width),
-        [grid.height, grid.width, width],
-        dtype,
-      ),
+      floats(tokens.subarray(0, grid.height * grid.width * width), [grid.height, grid.width, width], dtype),
     ],
     ...places(encoding),
     ...probabilityTensors(encoding),
@@ -67,10 +63,12 @@ function metadata(summary: PictureSummary): Record<string, string> {
   }
 }
 
-function places({ sizes, selections, looks, lowResTokenCount }: EncodedPicture['encoding']): [
-  string,
-  TensorToWrite,
-][] {
+function places({
+  sizes,
+  selections,
+  looks,
+  lowResTokenCount,
+}: EncodedPicture['encoding']): [string, TensorToWrite][] {
   const grids = sizes.slice(1).map((size) => size.grid)
   const patches = selectionToPatches(selections[0]!, grids)
   const lookOf = grids.map((_, s) => {
