@@ -1,19 +1,9 @@
 // Kernels that tfjs's WebAssembly backend lacks, on its heap: without them gather and depthwise convolution
 // have a forward pass only.
-import {
-  backend_util,
-  type KernelBackend,
-  registerKernel,
-  type TensorInfo,
-  util,
-} from '@tensorflow/tfjs-core'
+import { backend_util, registerKernel, type TensorInfo, util } from '@tensorflow/tfjs-core'
 import { depthwiseBackwardFilter, depthwiseBackwardInput } from './depthwise-backward.ts'
 import { segmentSum } from './segment-sum.ts'
-
-interface WasmBackend extends KernelBackend {
-  makeOutput(shape: number[], dtype: string): TensorInfo
-  typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array
-}
+import { registerWasmMatMul, type WasmBackend } from './wasm-matmul.ts'
 
 interface DepthwiseAttrs {
   strides: [number, number] | number
@@ -32,6 +22,7 @@ let registered = false
 export function registerWasmKernels(): void {
   if (registered) return
   registered = true
+  registerWasmMatMul()
   registerKernel({
     kernelName: 'UnsortedSegmentSum',
     backendName: 'wasm',
