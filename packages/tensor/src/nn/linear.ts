@@ -1,7 +1,8 @@
 // Linear layer, PyTorch's layout: weight [out, in], bias [out].
 
+import { gelu } from '../ops/gelu.ts'
 import { type GeluApproximation, linear, linearGelu } from '../ops/linear.ts'
-import type { Tensor } from '../tf.ts'
+import { type Tensor, tidy } from '../tf.ts'
 import { Module } from './module.ts'
 import { type Initializer, normalInitializer, Parameter, zerosInitializer } from './parameter.ts'
 
@@ -22,6 +23,8 @@ export class Linear extends Module {
 
   /** gelu(forward(x)), fused where the backend can. */
   forwardGelu(x: Tensor, approximate: GeluApproximation = 'none'): Tensor {
-    return linearGelu(x, this.weight.value, this.bias!.value, approximate)
+    const { weight, bias } = this
+    if (bias) return linearGelu(x, weight.value, bias.value, approximate)
+    return tidy(() => gelu(linear(x, weight.value), approximate))
   }
 }

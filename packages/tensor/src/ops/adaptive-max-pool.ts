@@ -1,10 +1,14 @@
 // Adaptive max pooling with PyTorch's windows, which overlap where sizes do not divide.
 
 import { customGrad, type Tensor, unsortedSegmentSum } from '@tensorflow/tfjs-core'
-import { add, argMax, gather, max, mul, reshape, tensor1d, tensor2d, tidy, transpose } from '../tf.ts'
+import { add, argMax, gather, max, mul, reshape, scalar, tensor1d, tensor2d, tidy, transpose } from '../tf.ts'
+import { checkPositiveInteger, checkShape } from './check.ts'
 
 /** x [B, H, W] -> [B, outHeight, outWidth]. The gradient goes to the first maximum of a window. */
 export function adaptiveMaxPool(x: Tensor, outHeight: number, outWidth: number): Tensor {
+  checkShape('adaptiveMaxPool', 'x', x, ['B', 'H', 'W'])
+  checkPositiveInteger('adaptiveMaxPool', 'outHeight', outHeight)
+  checkPositiveInteger('adaptiveMaxPool', 'outWidth', outWidth)
   const [batch, height, width] = x.shape as [number, number, number]
   const { table, size } = windows(height, width, outHeight, outWidth)
   const cells = outHeight * outWidth
@@ -33,7 +37,7 @@ export function adaptiveMaxPool(x: Tensor, outHeight: number, outWidth: number):
             Int32Array.from({ length: cells * batch }, (_, i) => i % batch),
             'int32',
           )
-          const target = add(mul(position, batch), plane) as Tensor
+          const target = add(mul(position, scalar(batch, 'int32')), plane)
           const upstream = transpose(reshape(dy, [batch, cells]))
           const scattered = unsortedSegmentSum(
             reshape(upstream, [-1]),

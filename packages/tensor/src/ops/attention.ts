@@ -5,6 +5,7 @@
 import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
 import { add, concat, matMul, mul, reshape, slice, softmax, split, sub, sum, tidy, transpose } from '../tf.ts'
+import { checkPositiveInteger, checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
 /**
@@ -29,13 +30,13 @@ export interface SelfAttentionOptions {
 
 /** softmax(q k^T / sqrt(D) + mask) v. q [B, N, C], k and v [B, M, C] -> [B, N, C] */
 export function attention(q: Tensor, k: Tensor, v: Tensor, { numHeads, mask }: AttentionOptions): Tensor {
-  const width = q.shape[2]!
+  checkShape('attention', 'q', q, ['B', 'N', 'C'])
+  const [batch, queries, width] = q.shape as [number, number, number]
   checkHeads(width, numHeads)
-  if (k.shape[2] !== width || v.shape[2] !== width) {
-    throw new InvalidArgumentError(
-      `attention: queries are ${width} wide, keys ${k.shape[2]} and values ${v.shape[2]}`,
-    )
-  }
+  checkShape('attention', 'k', k, [batch, 'M', width])
+  checkShape('attention', 'v', v, k.shape)
+  if (mask?.rank === 2) checkShape('attention', 'mask', mask, [queries, k.shape[1]!])
+  else if (mask) checkShape('attention', 'mask', mask, [mask.shape[0] === 1 ? 1 : batch, 1, 1, k.shape[1]!])
   return customGrad((...args: unknown[]) => {
     const [q, k, v, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
     save(mask ? [q, k, v, mask] : [q, k, v])
@@ -53,14 +54,12 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { numHeads, mask }: A
  * qkv [B, N, 3C] (q | k | v, each with its heads side by side) -> [B, N, C]
  */
 export function selfAttention(qkv: Tensor, { numHeads, bias, prefix }: SelfAttentionOptions): Tensor {
+  checkShape('selfAttention', 'qkv', qkv, ['B', 'N', '3C'])
   const [batch, , width3] = qkv.shape as [number, number, number]
   const width = width3 / 3
   checkHeads(width, numHeads)
-  if (prefix && (prefix.shape[0] !== batch || prefix.shape[2] !== 2 * width)) {
-    throw new InvalidArgumentError(
-      `selfAttention: a prefix of [${prefix.shape}] does not fit qkv of [${qkv.shape}]: expected [${batch}, M, ${2 * width}]`,
-    )
-  }
+  if (bias) checkShape('selfAttention', 'bias', bias, [width3])
+  if (prefix) checkShape('selfAttention', 'prefix', prefix, [batch, 'M', 2 * width])
   const fused = bias ? fusedKernel('PS3SelfAttention') : null
   if (!fused || !bias) return tidy(() => composed(bias ? add(qkv, bias) : qkv, prefix, numHeads))
   return customGrad((...args: unknown[]) => {
@@ -107,6 +106,7 @@ function qkvBackward(
 }
 
 function checkHeads(width: number, numHeads: number): void {
+  checkPositiveInteger('attention', 'numHeads', numHeads)
   if (!Number.isInteger(width / numHeads)) {
     throw new InvalidArgumentError(`width ${width} must be divisible by ${numHeads} heads`)
   }

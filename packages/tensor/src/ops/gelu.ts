@@ -2,6 +2,7 @@
 
 import { customGrad, erf, type Tensor } from '@tensorflow/tfjs-core'
 import { add, exp, mul, reshape, square, sub, sum, tanh, tidy } from '../tf.ts'
+import { checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
 /** 'none' is the exact GELU, x * Phi(x); 'tanh' the approximation, as in PyTorch. */
@@ -25,8 +26,9 @@ export function gelu(x: Tensor, approximate: GeluApproximation = 'none'): Tensor
 
 /** gelu(x + bias) in one pass where the backend can. x [..., C], bias [C] -> [..., C] */
 export function biasGelu(x: Tensor, bias: Tensor, approximate: GeluApproximation = 'none'): Tensor {
+  checkShape('biasGelu', 'bias', bias, [x.shape[x.rank - 1] ?? 'C'])
   const fused = fusedKernel('PS3BiasGelu')
-  if (!fused) return gelu(add(x, bias), approximate)
+  if (!fused) return tidy(() => gelu(add(x, bias), approximate))
   return customGrad((...args: unknown[]) => {
     const [input, b, save] = args as [Tensor, Tensor, (saved: Tensor[]) => void]
     save([input, b])

@@ -4,12 +4,16 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
 import { expandDims, matMul, reshape, tensor2d, tidy, tile } from '../tf.ts'
+import { checkPositiveInteger } from './check.ts'
 
 /** 'bicubic': a = -0.75, edges clamped. 'bicubic-antialias': a = -0.5, renormalised at the edges. */
 export type InterpolationMode = 'bicubic' | 'bicubic-antialias' | 'area' | 'nearest'
 
 /** x [..., H, W] -> [..., outHeight, outWidth] */
 export function interpolate(x: Tensor, outHeight: number, outWidth: number, mode: InterpolationMode): Tensor {
+  if (x.rank < 2) throw new InvalidArgumentError(`interpolate: x is [${x.shape}], expected [..., H, W]`)
+  checkPositiveInteger('interpolate', 'outHeight', outHeight)
+  checkPositiveInteger('interpolate', 'outWidth', outWidth)
   const [height, width] = x.shape.slice(-2) as [number, number]
   const leading = x.shape.slice(0, -2)
   return tidy(() => {

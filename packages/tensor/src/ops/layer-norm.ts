@@ -2,10 +2,14 @@
 
 import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
 import { add, mean, mul, reshape, rsqrt, square, sub, sum, tidy } from '../tf.ts'
+import { checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
 /** x [..., C], weight [C], bias [C] -> [..., C] */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  const width = x.shape[x.rank - 1] ?? 'C'
+  checkShape('layerNorm', 'weight', weight, [width])
+  checkShape('layerNorm', 'bias', bias, [width])
   return customGrad((...args: unknown[]) => {
     const [input, w, b, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
     save([input, w])

@@ -3,6 +3,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
 import { add, matMul, reshape, tidy } from '../tf.ts'
+import { checkShape } from './check.ts'
 import { biasGelu, type GeluApproximation } from './gelu.ts'
 
 export type { GeluApproximation } from './gelu.ts'
@@ -11,7 +12,9 @@ export type { GeluApproximation } from './gelu.ts'
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return tidy(() => {
     const y = project(x, weight)
-    return bias ? add(y, bias) : y
+    if (!bias) return y
+    checkShape('linear', 'bias', bias, [weight.shape[0]!])
+    return add(y, bias)
   })
 }
 
@@ -26,6 +29,7 @@ export function linearGelu(
 }
 
 function project(x: Tensor, weight: Tensor): Tensor {
+  checkShape('linear', 'weight', weight, ['out', 'in'])
   const [outFeatures, inFeatures] = weight.shape as [number, number]
   const last = x.shape[x.rank - 1]
   if (last !== inFeatures) {

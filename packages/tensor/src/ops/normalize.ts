@@ -5,5 +5,6 @@ import { div, maximum, sqrt, square, sum, tidy } from '../tf.ts'
 
 /** x [..., C] -> [..., C] with unit length along the last axis; vectors shorter than 1e-12 stay short. */
 export function l2Normalize(x: Tensor): Tensor {
-  return tidy(() => div(x, maximum(sqrt(sum(square(x), -1, true)), 1e-12)))
+  // The bound lies under the root: the root's slope at zero is infinite, and times zero that is NaN.
+  return tidy(() => div(x, sqrt(maximum(sum(square(x), -1, true), 1e-24))))
 }

@@ -3,9 +3,12 @@
 import type { Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
 import { reshape, tidy, transpose } from '../tf.ts'
+import { checkPositiveInteger, checkShape } from './check.ts'
 
 /** [B, C, H, W] -> [B, (H/p)*(W/p), C*p*p], patches row-major, each flattened (channel, row, column) */
 export function unfold(x: Tensor, patchSize: number): Tensor {
+  checkShape('unfold', 'x', x, ['B', 'C', 'H', 'W'])
+  checkPositiveInteger('unfold', 'patchSize', patchSize)
   const [batch, channels, height, width] = x.shape as [number, number, number, number]
   const rows = height / patchSize
   const columns = width / patchSize
