@@ -1,12 +1,15 @@
-// The op table in a real Chromium, on WebGPU (SwiftShader) and on WebAssembly.
+// Both op tables in a real Chromium, on WebGPU (SwiftShader) and on WebAssembly.
 import { beforeAll, expect, it } from 'vitest'
 import { describeInChromium, runSourceInChromium } from '../../../tools/chromium/index.ts'
 import type { BackendInfo } from '../src/index.ts'
+import type { LayerReport } from './check-layers.ts'
 import type { OpReport } from './check-ops.ts'
+import { LAYERS } from './layer-table.ts'
 import { OPS } from './op-table.ts'
 
 interface PageReport {
   reports: OpReport[]
+  layers: LayerReport[]
   erf: number
   info: BackendInfo
   isolated: boolean
@@ -33,6 +36,11 @@ for (const backend of ['webgpu', 'wasm'] as const) {
 
     it.each(OPS.map((op) => op.name))('%s', (name) => {
       const report = page.reports.find((candidate) => candidate.name === name)
+      expect(report, JSON.stringify(report)).toMatchObject({ name, ok: true })
+    })
+
+    it.each(LAYERS.map((layer) => layer.name))('%s', (name) => {
+      const report = page.layers.find((candidate) => candidate.name === name)
       expect(report, JSON.stringify(report)).toMatchObject({ name, ok: true })
     })
   })

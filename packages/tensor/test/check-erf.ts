@@ -1,5 +1,6 @@
 // The largest error of a backend's erf over [-6, 6], against a series summed in double precision.
 import { type BackendName, erf, tensor1d, tensorData, useBackend } from '../src/index.ts'
+import { erf as exactErf } from './float64.ts'
 
 export async function checkErf(
   backend: BackendName,
@@ -18,15 +19,4 @@ export async function checkErf(
     worst = error <= worst ? worst : Number.isNaN(error) ? Infinity : error
   }
   return worst
-}
-
-/** erf(x) = 2 / sqrt(pi) * exp(-x^2) * sum of 2^n x^(2n+1) / (2n+1)!!, whose terms are all of one sign. */
-function exactErf(x: number): number {
-  let term = x
-  let total = x
-  for (let n = 1; n < 200; n++) {
-    term *= (2 * x * x) / (2 * n + 1)
-    total += term
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * total
 }

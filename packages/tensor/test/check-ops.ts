@@ -26,7 +26,7 @@ export interface OpReport {
   error?: string
 }
 
-interface Values {
+export interface Values {
   output: Float32Array
   gradients: Float32Array[]
 }
@@ -96,7 +96,7 @@ async function checkOp(op: OpCase, backend: BackendName, reference: Values | str
 }
 
 /** The op's output, and the gradients of its weighted sum: unequal weights let no index go wrong unseen. */
-async function evaluate(op: OpCase, inputs: Float32Array[]): Promise<Values> {
+export async function evaluate(op: OpCase, inputs: Float32Array[]): Promise<Values> {
   const tensors = tidy(() => {
     const xs = upload(op, inputs)
     const output = op.run(...xs)
@@ -160,7 +160,7 @@ async function download(tensors: Tensor[]): Promise<Float32Array[]> {
   return values
 }
 
-function inputsOf(op: OpCase): Float32Array[] {
+export function inputsOf(op: OpCase): Float32Array[] {
   const random = new Random(7)
   return op.inputs.map((input) => draw(input, random))
 }
@@ -173,7 +173,7 @@ function draw({ shape, low = -1.5, high = 1.5, avoid = [] }: OpInput, random: Ra
   })
 }
 
-function weightsFor(size: number): Float32Array {
+export function weightsFor(size: number): Float32Array {
   return new Random(3).fillUniform(new Float32Array(size), -1, 1)
 }
 
@@ -194,6 +194,6 @@ function difference(actual: Float32Array, expected: Float32Array): number {
   return worst
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

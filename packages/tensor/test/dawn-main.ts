@@ -1,11 +1,13 @@
-// The op table on WebGPU in Node (Dawn); prints a report as JSON. A device of the application's must outlive us.
+// Both op tables on WebGPU in Node (Dawn); prints a report as JSON. A device of the application's must outlive us.
 import { type BackendInfo, disposeBackend, engine, useBackend } from '../src/index.ts'
 import { checkErf } from './check-erf.ts'
+import { checkLayers, type LayerReport } from './check-layers.ts'
 import { checkOps, type OpReport } from './check-ops.ts'
 
 export interface DawnReport {
   info: BackendInfo
   reports: OpReport[]
+  layers: LayerReport[]
   erf: number
   /** Whether an application's device still computed after the backend on it was disposed. */
   deviceSurvived: boolean
@@ -16,6 +18,7 @@ export interface DawnReport {
 
 const info = await useBackend('webgpu')
 const reports = await checkOps('webgpu')
+const layers = await checkLayers('webgpu')
 const erf = await checkErf('webgpu')
 const deviceNow = () => (engine().registry.webgpu as unknown as { device: GPUDevice }).device
 const own = deviceNow()
@@ -36,5 +39,13 @@ const lost = await Promise.race([
 ])
 device.destroy()
 
-const report: DawnReport = { info, reports, erf, deviceSurvived: !lost, ownDeviceKept, ownDeviceDestroyed }
+const report: DawnReport = {
+  info,
+  reports,
+  layers,
+  erf,
+  deviceSurvived: !lost,
+  ownDeviceKept,
+  ownDeviceDestroyed,
+}
 process.stdout.write(JSON.stringify(report))

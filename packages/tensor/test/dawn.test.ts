@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest'
 import { runInNode } from '../../../tools/node-bundle.ts'
 import { requireOrSkip } from '../../../tools/test-support.ts'
 import type { DawnReport } from './dawn-main.ts'
+import { LAYERS } from './layer-table.ts'
 import { OPS } from './op-table.ts'
 
 const FOLDER = '/usr/lib/chromium'
@@ -34,6 +35,11 @@ requireOrSkip(found, `WebGPU in Node; it wants ${DRIVER}, of Debian's package ch
     it.each(OPS.map((op) => op.name))('%s', (name) => {
       const op = report.reports.find((candidate) => candidate.name === name)
       expect(op, JSON.stringify(op)).toMatchObject({ name, ok: true })
+    })
+
+    it.each(LAYERS.map((layer) => layer.name))('%s', (name) => {
+      const layer = report.layers.find((candidate) => candidate.name === name)
+      expect(layer, JSON.stringify(layer)).toMatchObject({ name, ok: true })
     })
   },
 )
