@@ -68,5 +68,6 @@ export function serveBytes(
   response.writeHead(status, { 'content-length': String(body.length), ...all, ...headers })
   if (request.method === 'HEAD') response.end()
   else if (breakAfter === undefined || breakAfter >= body.length) response.end(body)
-  else response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 30))
+  // Time to read what came: an error of the connection discards what the reader has not taken yet.
+  else response.write(body.subarray(0, breakAfter), () => setTimeout(() => response.destroy(), 200))
 }
