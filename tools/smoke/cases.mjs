@@ -1,8 +1,9 @@
 // Runs on the Node version under test: the packages as published, imported, required and as a command.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PACKAGES, root } from '../lib/workspace.mjs'
@@ -26,7 +27,24 @@ for (const way of ['import', 'require']) {
   })
 }
 
-const bin = join(root, 'packages/cli/dist/bin.js')
-const help = execFileSync(process.execPath, [bin, '--help'], { encoding: 'utf8' })
-assert.match(help, /encode/)
-process.stdout.write(`Node ${process.versions.node}: import, require, wasm and the command work\n`)
+const ps3 = (...args) =>
+  execFileSync(process.execPath, [join(root, 'packages/cli/dist/bin.js'), ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+const recorded = join(root, 'packages/cli/fixtures/recorded')
+const out = mkdtempSync(join(tmpdir(), 'ps3-smoke-'))
+try {
+  const picture = join(root, 'packages/ps3-encoder/fixtures/preprocess/in/rgb.jpg')
+  const model = join(recorded, 'siglip-tiny3/model')
+  const summary = ps3('encode', picture, '--model', model, '--backend', 'wasm', '--out', out, '--json')
+  assert.equal(JSON.parse(summary).pictures.length, 1)
+  assert.ok(readdirSync(out).includes('report.html'))
+  const { ok, cases } = JSON.parse(
+    ps3('verify', join(recorded, 'interpolate'), '--backend', 'wasm', '--json'),
+  )
+  assert.ok(ok && cases.length > 0)
+} finally {
+  rmSync(out, { recursive: true, force: true })
+}
+process.stdout.write(`Node ${process.versions.node}: import, require, wasm, encode and verify work\n`)

@@ -1,8 +1,9 @@
 // `ps3 bench …`: how long, how much memory, and against whom.
 
 import { cpus } from 'node:os'
-import { type BackendName, InvalidArgumentError, useBackend } from '@ps3js/tensor'
+import { type BackendChoice, InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
+import { backendChoice } from '../backend-choice.ts'
 import {
   type BenchEncodeOptions,
   type BenchEncodeResult,
@@ -17,7 +18,7 @@ import { formatCount, formatTable } from '../format.ts'
 import { oneOf, whole, wholeOrAll } from '../option-values.ts'
 
 interface CommonFlags {
-  backend: BackendName | 'auto'
+  backend: BackendChoice
   json?: boolean
 }
 
@@ -34,7 +35,12 @@ export function registerBench(program: Command, context: CliContext): void {
   }
   const common = (command: Command) =>
     command
-      .option('--backend <name>', 'cpu, wasm, node, node-gpu or webgpu', 'auto')
+      .option(
+        '--backend <name>',
+        'cpu, wasm, node, node-gpu or webgpu, or several in order',
+        backendChoice,
+        'auto',
+      )
       .option('--json', 'print one JSON object')
   const modelled = (command: Command) =>
     common(command)
@@ -78,7 +84,7 @@ export function registerBench(program: Command, context: CliContext): void {
         await useBackend(flags.backend)
         for (const name of wanted) results.push(await benchPreset(name as PresetName, flags.image, context))
       } else {
-        const passed = ['--backend', flags.backend, ...(flags.image ? ['--image', flags.image] : [])]
+        const passed = ['--backend', String(flags.backend), ...(flags.image ? ['--image', flags.image] : [])]
         results.push(...(await benchPresets(wanted, passed, context)))
       }
       print(flags, results, () => presetTable(results))

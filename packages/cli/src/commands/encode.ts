@@ -3,8 +3,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { Box } from '@ps3js/patch-selector'
-import { type BackendInfo, type BackendName, useBackend } from '@ps3js/tensor'
+import { type BackendChoice, type BackendInfo, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
+import { backendChoice } from '../backend-choice.ts'
 import type { CliContext } from '../context.ts'
 import { type EncodeChoices, encodePicture } from '../encode/encode-picture.ts'
 import { loadModel, type ModelInUse } from '../encode/model.ts'
@@ -19,7 +20,7 @@ import { withStaging } from '../staging.ts'
 interface EncodeFlags extends Omit<EncodeChoices, 'boxes'> {
   model?: string
   box: Box[]
-  backend: BackendName | 'auto'
+  backend: BackendChoice
   dtype: 'f32' | 'f16' | 'bf16'
   out: string
   json?: boolean
@@ -43,7 +44,12 @@ export function registerEncode(program: Command, context: CliContext): void {
       'outputs of these blocks too, such as 3,5',
       wholeList('--hidden-states'),
     )
-    .option('--backend <name>', 'cpu, wasm, node, node-gpu or webgpu', 'auto')
+    .option(
+      '--backend <name>',
+      'cpu, wasm, node, node-gpu or webgpu, or several in order',
+      backendChoice,
+      'auto',
+    )
     .option(
       '--dtype <type>',
       'how features are stored: f32, f16 or bf16',
