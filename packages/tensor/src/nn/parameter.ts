@@ -59,6 +59,9 @@ export class Parameter {
     if (length !== this.size) {
       throw new InvalidArgumentError(`a parameter of shape [${this.shape}] cannot take ${length} values`)
     }
+    if (!(values instanceof Float32Array) && values.dtype !== 'float32') {
+      throw new InvalidArgumentError(`a parameter holds float32 values, got a tensor of ${values.dtype}`)
+    }
     const fresh =
       values instanceof Float32Array
         ? tensor(values, [...this.shape], 'float32')

@@ -9,8 +9,9 @@ import { checkPositiveInteger, checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
 /**
- * Upper bound of one chunk's score matrix in bytes. Peak extra memory is at most four of these: scores, probabilities
- * and two temporaries of the softmax or of its gradient.
+ * Upper bound of one chunk's score matrix in bytes, as long as one query's scores fit (batch * heads * keys * 4).
+ * Peak extra memory is at most four of these (probabilities and three temporaries of the softmax or of its gradient)
+ * and, however long the sequences, four times the size of q, k, v and the output together, for copies by head.
  */
 export const ATTENTION_CHUNK_BYTES = 32 * 1024 * 1024
 
@@ -191,11 +192,15 @@ function chunkedBackward(
         const qRows = rowsOf(q, start, rows)
         const p = probabilities(qRows, keys, numHeads, mask, start)
         const dOut = splitHeads(rowsOf(dy, start, rows), numHeads)
-        const dp = matMul(dOut, values, false, true)
-        const ds = mul(mul(p, sub(dp, sum(mul(dp, p), -1, true))), scale)
+        const ds = tidy(() => {
+          const dp = matMul(dOut, values, false, true)
+          const expected = tidy(() => sum(mul(dp, p), -1, true))
+          return mul(p, sub(dp, expected))
+        })
+        // The scale goes to the narrow factors: another score matrix would be one too many.
         return [
-          mergeHeads(matMul(ds, keys)),
-          matMul(ds, splitHeads(qRows, numHeads), true, false),
+          mergeHeads(mul(matMul(ds, keys), scale)),
+          matMul(ds, mul(splitHeads(qRows, numHeads), scale), true, false),
           matMul(p, dOut, true, false),
         ] as [Tensor, Tensor, Tensor]
       })
