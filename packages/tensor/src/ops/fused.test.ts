@@ -1,0 +1,133 @@
+// Ops whose backend has a fused kernel against the same ops with plain ones, in value and in gradient.
+import { beforeAll, expect, it } from 'vitest'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { describeNative } from '../../test/backends.ts'
+import { tensorData, useBackend } from '../backend/index.ts'
+import { Random } from '../random.ts'
+import { dispose, grads, mul, profile, sum, type Tensor, tensor, tidy } from '../tf.ts'
+import { attention, selfAttention } from './attention.ts'
+import { checkpoint } from './checkpoint.ts'
+import { biasGelu } from './gelu.ts'
+import { withPlainOps } from './kernel.ts'
+import { layerNorm } from './layer-norm.ts'
+import { linearGelu } from './linear.ts'
+
+interface FusedCase {
+  name: string
+  kernel: string
+  shapes: number[][]
+  run: (...inputs: Tensor[]) => Tensor
+}
+
+// [batch, queries, prefix or keys, heads, head width]: widths that fill vectors of eight and that do not, odd lengths.
+const SIZES = [
+  [1, 7, 0, 2, 8],
+  [2, 33, 5, 2, 10],
+  [2, 97, 31, 3, 12],
+  [2, 25, 130, 2, 64],
+  [1, 101, 17, 2, 72],
+] as const
+
+const attentions = SIZES.flatMap(([batch, rows, before, numHeads, headWidth]): FusedCase[] => {
+  const width = numHeads * headWidth
+  const size = `${batch}x${rows} after ${before}, ${numHeads} heads of ${headWidth}`
+  return [
+    {
+      name: `selfAttention, ${size}`,
+      kernel: 'PS3SelfAttention',
+      shapes: [[batch, rows, 3 * width], [3 * width], ...(before ? [[batch, before, 2 * width]] : [])],
+      run: (qkv, bias, prefix) => selfAttention(qkv!, { numHeads, bias, prefix }),
+    },
+    {
+      name: `attention, ${size}`,
+      kernel: 'PS3Attention',
+      shapes: [
+        [batch, rows, width],
+        [batch, before + 3, width],
+        [batch, before + 3, width],
+      ],
+      run: (q, k, v) => attention(q!, k!, v!, { numHeads }),
+    },
+  ]
+})
+
+const CASES: FusedCase[] = [
+  ...attentions,
+  {
+    name: 'layerNorm',
+    kernel: 'PS3LayerNorm',
+    shapes: [[2, 37, 72], [72], [72]],
+    run: (x, weight, bias) => layerNorm(x!, weight!, bias!, 1e-6),
+  },
+  ...(['none', 'tanh'] as const).flatMap((approximate): FusedCase[] => [
+    {
+      name: `biasGelu, ${approximate}`,
+      kernel: 'PS3BiasGelu',
+      shapes: [[2, 37, 43], [43]],
+      run: (x, bias) => biasGelu(x!, bias!, approximate),
+    },
+    {
+      name: `linearGelu, ${approximate}`,
+      kernel: 'PS3BiasGelu',
+      shapes: [[2, 37, 24], [43, 24], [43]],
+      run: (x, weight, bias) => linearGelu(x!, weight!, bias!, approximate),
+    },
+  ]),
+  {
+    name: 'selfAttention inside a checkpoint',
+    kernel: 'PS3SelfAttention',
+    shapes: [[1, 9, 48], [48], [1, 4, 32]],
+    run: (qkv, bias, prefix) =>
+      checkpoint(
+        (x: Tensor, before: Tensor) => selfAttention(x, { numHeads: 2, bias, prefix: before }),
+        [qkv!, prefix!],
+        [bias!],
+      ),
+  },
+]
+
+// Both sides sum up to 150 products of float32 in different orders, of size 10 at most: ten roundings of 1e-6.
+const TOLERANCE = 1e-5
+
+function inputsOf(shapes: number[][]): Tensor[] {
+  const random = new Random(5)
+  return shapes.map((shape) =>
+    tensor(random.fillNormal(new Float32Array(shape.reduce((a, b) => a * b, 1))), shape),
+  )
+}
+
+/** Output and gradients of a weighted sum of it. */
+function evaluate({ run }: FusedCase, inputs: Tensor[]): Tensor[] {
+  return tidy(() => {
+    const output = run(...inputs)
+    const weights = tensor(new Random(6).fillUniform(new Float32Array(output.size), -1, 1), output.shape)
+    return [output, ...grads((...xs: Tensor[]) => sum(mul(run(...xs), weights)))(inputs)]
+  })
+}
+
+describeNative('fused kernels behind ops', () => {
+  beforeAll(() => useBackend('node'))
+
+  it.each(CASES)('$name', async (fusedCase) => {
+    await expectNoLeak(async () => {
+      const inputs = inputsOf(fusedCase.shapes)
+      const kernels = async (run: () => Tensor[]) => {
+        const { kernelNames, result } = await profile(run)
+        return { names: kernelNames, tensors: result as Tensor[] }
+      }
+      const fused = await kernels(() => evaluate(fusedCase, inputs))
+      const plain = await kernels(() => withPlainOps(() => evaluate(fusedCase, inputs)))
+      expect(fused.names).toContain(fusedCase.kernel)
+      expect(plain.names).not.toContain(fusedCase.kernel)
+      for (const [i, expected] of plain.tensors.entries()) {
+        expect(fused.tensors[i]!.shape).toEqual(expected.shape)
+        const [a, b] = [await tensorData(fused.tensors[i]!), await tensorData(expected)]
+        const scale = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+        // Not Math.max over the differences: it must not lose a NaN.
+        const wrong = a.findIndex((value, j) => !(Math.abs(value - b[j]!) <= TOLERANCE * scale))
+        expect(wrong, `tensor ${i}, element ${wrong}: ${a[wrong]}, plain ${b[wrong]}`).toBe(-1)
+      }
+      dispose([...inputs, ...fused.tensors, ...plain.tensors])
+    })
+  })
+})
