@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies, as nothing is installed yet when it starts.
 import { join } from 'node:path'
 import { ensureBuilt, ensureInstalled } from './lib/prepare.mjs'
-import { run } from './lib/processes.mjs'
+import { Interrupted, run } from './lib/processes.mjs'
 import { startArguments } from './lib/start-arguments.mjs'
 import { checkEverything, summary } from './lib/test-run.mjs'
 import { root } from './lib/workspace.mjs'
@@ -13,7 +13,7 @@ const OLDEST = [20, 19]
 const [command, ...args] = process.argv.slice(2)
 process.exitCode = await main().catch((error) => {
   process.stderr.write(`${error.message}\n`)
-  return 1
+  return error instanceof Interrupted ? 130 : 1
 })
 
 async function main() {

@@ -4,15 +4,29 @@ import { constants } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { root } from './workspace.mjs'
 
+let interrupted = false
+
 /** The environment of everything started here: the workspace's own tools first on the path. */
 export function environment(more = {}) {
   const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? process.env.Path ?? ''}`
   return { ...process.env, PATH: path, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', ...more }
 }
 
+/** What ends everything after Ctrl-C, also where the child of the moment did not mind it. */
+export class Interrupted extends Error {
+  constructor() {
+    super('cancelled')
+  }
+}
+
 /** Runs in the foreground; gives the exit code, 128 + the signal's number when a signal ended it. */
 export function run(file, args, { cwd = root, env = {} } = {}) {
   return start(file, args, { cwd, env: environment(env), stdio: 'inherit' }).ended
+}
+
+/** Throws after Ctrl-C. */
+export function throwIfInterrupted() {
+  if (interrupted) throw new Interrupted()
 }
 
 /** Runs without a word; throws with the last lines of the output when it fails. */
@@ -26,6 +40,7 @@ export async function runQuietly(what, file, args, { cwd = root, env = {} } = {}
   child.stdout.on('data', (chunk) => chunks.push(chunk))
   child.stderr.on('data', (chunk) => chunks.push(chunk))
   const code = await ended
+  if (interrupted) throw new Interrupted()
   if (code === 0) return
   const lines = Buffer.concat(chunks).toString('utf8').trimEnd().split('\n')
   throw new Error(
@@ -38,7 +53,9 @@ function start(file, args, options) {
   const shell = process.platform === 'win32' && !/\.(exe|com)$/i.test(file)
   const child = spawn(file, args, { ...options, shell })
   // A terminal sends Ctrl-C to the whole group: wait for the child to tidy up. Others signal this process alone.
-  const onInterrupt = () => {}
+  const onInterrupt = () => {
+    interrupted = true
+  }
   const onTerminate = () => child.kill('SIGTERM')
   process.on('SIGINT', onInterrupt)
   process.on('SIGTERM', onTerminate)

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureBuilt, ensureInstalled } from './prepare.mjs'
-import { run } from './processes.mjs'
+import { Interrupted, run, throwIfInterrupted } from './processes.mjs'
 import { cacheDir, root } from './workspace.mjs'
 
 const REPORT = join(cacheDir, 'vitest.json')
@@ -19,9 +19,11 @@ export async function checkEverything(vitestArguments) {
     say(`\n── ${name}`)
     const started = Date.now()
     const code = await work().catch((error) => {
+      if (error instanceof Interrupted) throw error
       say(error.message)
       return 1
     })
+    throwIfInterrupted()
     results.push({ name, ok: code === 0, seconds: (Date.now() - started) / 1000 })
   }
   await check('build', async () => {
@@ -54,8 +56,11 @@ export function summary() {
 
 function counts() {
   // No report: vitest did not get as far as its first test.
-  if (!existsSync(REPORT)) return { passed: 0, failed: 1 }
-  const report = JSON.parse(readFileSync(REPORT, 'utf8'))
+  return existsSync(REPORT) ? countTests(JSON.parse(readFileSync(REPORT, 'utf8'))) : { passed: 0, failed: 1 }
+}
+
+/** The numbers of a report by vitest's JSON reporter. */
+export function countTests(report) {
   // A file that could not be loaded holds no test, yet is a failure.
   const broken = report.testResults.filter(
     ({ status, assertionResults }) =>
