@@ -1,5 +1,6 @@
 // `ps3 verify`: proof that this machine and backend compute what the reference computes.
 
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BackendName, PS3Error, useBackend } from '@ps3js/tensor'
@@ -68,7 +69,11 @@ async function verifyInBrowser(
 ): Promise<VerifyReport> {
   const files = await filesBelow(directory)
   const report = await runInChromium<VerifyReport>({
-    folders: { app: join(dirname(fileURLToPath(import.meta.url)), 'page'), fixtures: directory },
+    folders: {
+      app: join(dirname(fileURLToPath(import.meta.url)), 'page'),
+      fixtures: directory,
+      wasm: wasmFolder(),
+    },
     script: 'app/verify-page.js',
     params: { backend, filter, files },
     softwareGpu: !hardwareGpu,
@@ -77,6 +82,12 @@ async function verifyInBrowser(
   const cases = report.cases.map(restoreNumbers)
   if (!json) cases.forEach(printCase)
   return { ...report, cases }
+}
+
+/** The WebAssembly backend's files, in the package that `tensor` takes them from. */
+function wasmFolder(): string {
+  const tensor = createRequire(import.meta.url).resolve('@ps3js/tensor/package.json')
+  return join(dirname(createRequire(tensor).resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist')
 }
 
 /** JSON has no Infinity: a missing output's error is written as null and read back here. */

@@ -5,6 +5,8 @@ export interface Departure {
   kind: 'vision' | 'preprocess' | 'sizes'
   /** Whether a recorded case falls under it. */
   matches: (recorded: RecordedCase) => boolean
+  /** Which outputs of a vision case may differ: all others must agree. None where a case has no comparable output. */
+  outputs?: RegExp
   reason: string
 }
 
@@ -17,15 +19,19 @@ export interface RecordedCase {
   exif?: boolean
 }
 
+const SELECTION = /^(looks|selection)/
+const SELECTION_AND_PROBABILITIES = /^(looks|selection|select_probs)/
+
 export const departures: readonly Departure[] = [
   {
     kind: 'vision',
     matches: ({ kind }) => kind === 'vision-error',
-    reason: 'the reference raises; here the first n scales take what they have, the rest keeps the total',
+    reason: 'the reference raises; here the call takes as many patches as it asks for',
   },
   {
     kind: 'vision',
     matches: ({ call }) => call?.only_select_first_n_scale != null,
+    outputs: SELECTION,
     reason:
       'first n scales: the total is kept and the first scales fill up first; the reference forces one patch elsewhere',
   },
@@ -38,11 +44,13 @@ export const departures: readonly Departure[] = [
   {
     kind: 'vision',
     matches: ({ call }) => call?.num_look_close === 'all' || call?.num_token_look_close === 'all',
+    outputs: SELECTION,
     reason: "'all' takes every patch; the reference loses some where surplus cannot move to a larger scale",
   },
   {
     kind: 'vision',
     matches: ({ gt_selection_maps_call_dtype: dtype }) => dtype !== undefined && !dtype.startsWith('float'),
+    outputs: SELECTION_AND_PROBABILITIES,
     reason: 'partly covered cells of integer maps count; the reference truncates them away',
   },
   {
@@ -58,7 +66,7 @@ export const departures: readonly Departure[] = [
   },
 ]
 
-/** The reason why a recorded case is expected to differ, if it is. */
-export function departure(kind: Departure['kind'], recorded: RecordedCase): string | undefined {
-  return departures.find((d) => d.kind === kind && d.matches(recorded))?.reason
+/** Why a recorded case is expected to differ, and in what, if it is. */
+export function departure(kind: Departure['kind'], recorded: RecordedCase): Departure | undefined {
+  return departures.find((d) => d.kind === kind && d.matches(recorded))
 }

@@ -7,7 +7,9 @@ import { httpStore } from './store.ts'
 
 await answerOpener(
   async ({ backend, filter, files }: { backend: BackendName; filter?: string; files: string[] }) => {
-    await useBackend(backend)
-    return verify(httpStore('/fixtures', files), { filter })
+    // The page lies under a path of its own on its server.
+    const at = (folder: string) => new URL(folder, document.baseURI).href
+    await useBackend(backend, { wasmPaths: at('wasm/') })
+    return verify(httpStore(at('fixtures'), files), { filter })
   },
 )

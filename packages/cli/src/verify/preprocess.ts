@@ -64,7 +64,7 @@ async function replayCase(store: FixtureStore, recorded: PreprocessCase): Promis
       await decodeImage(bytes),
       isJpeg ? JPEG_TOLERANCE : 0,
     )
-    const reason = departure('preprocess', { pil_mode: recorded.pil_mode, exif })
+    const reason = departure('preprocess', { pil_mode: recorded.pil_mode, exif })?.reason
     if (!reason || outputs.every((output) => output.ok)) return caseReport(name, outputs)
     return caseReport(name, [compareExactly('decoded', true, true)], reason)
   } catch (error) {

@@ -1,17 +1,16 @@
 // Finds every recorded case below a folder, whatever its kind, and replays it.
 
-import { planLooks, splitBudget } from '@ps3js/patch-selector'
-import { parseConfig } from '@ps3js/ps3-encoder'
-import { departure } from './departures.ts'
+import type { PS3Encoder } from '@ps3js/ps3-encoder'
+import { ConfigError, TensorScope } from '@ps3js/tensor'
 import { replayInterpolate } from './interpolate.ts'
 import { loadFamily } from './model.ts'
 import { replayPreprocess } from './preprocess.ts'
-import { type CaseReport, caseReport, compare, failed, type VerifyReport } from './report.ts'
+import { type CaseReport, caseReport, failed, type VerifyReport } from './report.ts'
 import { replaySizes } from './sizes.ts'
 import { below, type FixtureStore, readJson } from './store.ts'
 import { replayText, replayTextModel } from './text.ts'
 import { replayTokenizers } from './tokenizers.ts'
-import { replayVision } from './vision.ts'
+import { OWN, RECORDED, replayRefused, replayVision, Views } from './vision.ts'
 import type { VisionCase } from './vision-records.ts'
 
 export interface VerifyOptions {
@@ -24,7 +23,13 @@ export interface VerifyOptions {
 /** How one kind of folder is recognised and replayed. Later kinds are added to `kinds`. */
 interface Kind {
   matches: (names: readonly string[], store: FixtureStore) => Promise<boolean> | boolean
-  replay: (store: FixtureStore, options: VerifyOptions) => AsyncIterable<CaseReport> | Promise<CaseReport[]>
+  replay: (store: FixtureStore, options: ReplayOptions) => AsyncIterable<CaseReport> | Promise<CaseReport[]>
+}
+
+interface ReplayOptions {
+  signal?: AbortSignal
+  /** Whether reports whose names begin like this may have been asked for: what was not need not be computed. */
+  wants: (name: string) => boolean
 }
 
 const caseKind = async (store: FixtureStore) => (await readJson<{ kind?: string }>(store, 'case.json')).kind
@@ -47,109 +52,114 @@ const kinds: readonly Kind[] = [
   },
 ]
 
+const SUFFIXES = ['', OWN, RECORDED]
+
 /** Replays everything below the store. No case at all is a failure: the folder was the wrong one. */
 export async function verify(store: FixtureStore, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const { filter = '', onCase, signal } = options
   const cases: CaseReport[] = []
-  for await (const report of replayAll(store, options)) {
-    if (options.filter && !report.name.includes(options.filter)) continue
-    options.onCase?.(report)
+  for await (const report of replayAll(store, '', filter, signal)) {
+    if (!report.name.includes(filter)) continue
+    onCase?.(report)
     cases.push(report)
   }
   if (cases.length === 0) {
-    cases.push(
-      caseReport('cases', [failed('cases', `no recorded cases that this tool knows in ${store.location}`)]),
-    )
-    options.onCase?.(cases[0]!)
+    const asked = filter === '' ? '' : ` with "${filter}" in their names`
+    const detail = `no recorded cases${asked} that this tool knows in ${store.location}`
+    cases.push(caseReport('cases', [failed('cases', detail)]))
+    onCase?.(cases[0]!)
   }
   return { ok: cases.every((report) => report.ok), cases }
 }
 
-async function* replayAll(store: FixtureStore, options: VerifyOptions): AsyncGenerator<CaseReport> {
-  options.signal?.throwIfAborted()
+async function* replayAll(
+  store: FixtureStore,
+  prefix: string,
+  filter: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<CaseReport> {
+  signal?.throwIfAborted()
   const names = await store.list('')
-  for (const kind of kinds) {
-    if (!(await kind.matches(names, store))) continue
-    try {
-      const reports = kind.replay(store, options)
-      yield* reports instanceof Promise ? await reports : reports
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      yield caseReport(store.location, [failed('folder', error)])
+  try {
+    const kind = await kindOf(store, names)
+    if (kind) {
+      const wants = (name: string) => SUFFIXES.some((suffix) => `${prefix}${name}${suffix}`.includes(filter))
+      const reports = kind.replay(store, { signal, wants })
+      for await (const report of reports instanceof Promise ? await reports : reports) {
+        yield { ...report, name: `${prefix}${report.name}` }
+      }
+      return
     }
+  } catch (error) {
+    signal?.throwIfAborted()
+    // Named as the filter was, so that a folder which cannot be read is never filtered away.
+    yield caseReport(`${prefix}${filter}`, [failed(store.location, error)])
     return
   }
   for (const name of names) {
     if (!name.endsWith('/')) continue
-    const folder = name.slice(0, -1)
-    for await (const report of replayAll(below(store, folder), options)) {
-      yield { ...report, name: `${folder}/${report.name}` }
-    }
+    yield* replayAll(below(store, name.slice(0, -1)), `${prefix}${name}`, filter, signal)
   }
 }
 
-async function* replayFamily(store: FixtureStore, options: VerifyOptions): AsyncGenerator<CaseReport> {
-  const folders = (await store.list('cases'))
+async function kindOf(store: FixtureStore, names: readonly string[]): Promise<Kind | undefined> {
+  for (const kind of kinds) if (await kind.matches(names, store)) return kind
+  return undefined
+}
+
+async function* replayFamily(
+  store: FixtureStore,
+  { signal, wants }: ReplayOptions,
+): AsyncGenerator<CaseReport> {
+  const names = (await store.list('cases'))
     .filter((name) => name.endsWith('/'))
-    .map((name) => `cases/${name.slice(0, -1)}`)
-  const normalization = await familyNormalization(store, folders)
-  const encoder = await loadFamily(store, normalization)
-  try {
-    for (const folder of folders) {
-      options.signal?.throwIfAborted()
-      if (options.filter && !folder.includes(options.filter)) continue
-      try {
-        const recorded = await readJson<VisionCase | { kind: string; name: string }>(
-          store,
-          `${folder}/case.json`,
-        )
-        if (recorded.kind === 'vision')
-          yield* await replayVision(store, folder, recorded as VisionCase, encoder)
-        else if (recorded.kind === 'vision-error') yield await replayRefused(store, recorded as VisionCase)
-        else if (recorded.kind === 'text')
-          yield await replayText(store, folder, recorded.name, encoder.text_model!)
-        else
-          yield caseReport(folder, [
-            failed('kind', `this tool does not know cases of kind "${recorded.kind}"`),
-          ])
-      } catch (error) {
-        options.signal?.throwIfAborted()
-        yield caseReport(folder, [failed('case', error)])
+    .map((name) => name.slice(0, -1))
+  const normalization = await familyNormalization(store, names)
+  using scope = new TensorScope()
+  const encoder = scope.track(await loadFamily(store, normalization))
+  const views = scope.track(new Views(store, encoder))
+  for (const name of names) {
+    signal?.throwIfAborted()
+    if (!wants(name)) continue
+    try {
+      for (const report of await replayCase(store, `cases/${name}`, encoder, views)) {
+        yield { ...report, name: `${name}${report.name}` }
       }
+    } catch (error) {
+      signal?.throwIfAborted()
+      yield caseReport(name, [failed('case', error)])
     }
-  } finally {
-    encoder.dispose()
   }
 }
 
-/** All cases of a family share one normalisation; the cases say which. */
-async function familyNormalization(store: FixtureStore, folders: readonly string[]) {
-  for (const folder of folders) {
-    const { inputs } = await readJson<Partial<VisionCase>>(store, `${folder}/case.json`)
+/** One case, as reports whose names are what follows the case's own. */
+async function replayCase(
+  store: FixtureStore,
+  folder: string,
+  encoder: PS3Encoder,
+  views: Views,
+): Promise<CaseReport[]> {
+  const recorded = await readJson<VisionCase>(store, `${folder}/case.json`)
+  switch (recorded.kind as string) {
+    case 'vision':
+      return replayVision(store, folder, recorded, encoder, views)
+    case 'vision-error':
+      return [await replayRefused(store, folder, recorded, encoder, views)]
+    case 'text':
+      return [await replayText(store, folder, '', encoder.text_model)]
+    default:
+      throw new ConfigError(`this tool does not know cases of kind "${recorded.kind}"`)
+  }
+}
+
+/** All cases of a family share one normalisation; the first that says which does. */
+async function familyNormalization(store: FixtureStore, names: readonly string[]) {
+  for (const name of names) {
+    // A case that cannot be read fails by itself, in its turn.
+    const { inputs } = await readJson<Partial<VisionCase>>(store, `cases/${name}/case.json`).catch(
+      (): Partial<VisionCase> => ({}),
+    )
     if (inputs) return { mean: inputs.mean, std: inputs.std }
   }
   return { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
-}
-
-/** A call that the reference refuses and that works here: the plan must keep the total and come to the first scales first. */
-async function replayRefused(store: FixtureStore, recorded: VisionCase): Promise<CaseReport> {
-  const trunk = (await store.list('model')).includes('trunk.json')
-    ? await readJson(store, 'model/trunk.json')
-    : undefined
-  const { vision, trunk: dimensions } = parseConfig(await readJson(store, 'model/config.json'), trunk)
-  const grids = vision.ps3_scales.slice(1).map((scale) => {
-    const side = scale / dimensions.patch_size
-    return { height: side, width: side }
-  })
-  const first = recorded.call.only_select_first_n_scale
-  const counts = Array.isArray(first) ? first : [first ?? grids.length]
-  const budget = splitBudget(vision.ps3_scales, vision.max_select_num)
-  const totals = counts.map((firstScales) => {
-    const plan = planLooks({ grids, budget, looks: recorded.call.num_look_close ?? 1, firstScales })
-    return plan.flat().reduce((sum, count) => sum + count, 0)
-  })
-  const reachable = counts.map((n) =>
-    grids.slice(0, n).reduce((sum, grid) => sum + grid.height * grid.width, 0),
-  )
-  const want = counts.map((_, i) => Math.max(Math.min(vision.max_select_num, reachable[i]!), totals[i]!))
-  return caseReport(recorded.name, [compare('patches taken', totals, want, 0)], departure('vision', recorded))
 }

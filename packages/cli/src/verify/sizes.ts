@@ -95,7 +95,7 @@ function replayTaken(recorded: TakenCase, index: number): CaseReport {
   const name = `taken ${index}: ${total} of ${available}, first ${first ?? 'all'} scales`
   const report = caseReport(name, [compareExactly('taken', allotPatches(budget, available, 'later'), taken)])
   if (report.ok) return report
-  const reason = departure('sizes', { call: { only_select_first_n_scale: first } })
+  const reason = departure('sizes', { call: { only_select_first_n_scale: first } })?.reason
   if (!reason) return report
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0)
   const kept = sum(allotPatches(budget, available))

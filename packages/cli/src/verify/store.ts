@@ -41,7 +41,7 @@ export function httpStore(base: string, files: readonly string[]): FixtureStore 
     location: base,
     list: async (folder) => namesIn(files, folder),
     async readBytes(path) {
-      const response = await fetch(`${base}/${path}`)
+      const response = await fetch(`${base}/${path.split('/').map(encodeURIComponent).join('/')}`)
       if (!response.ok) throw new ResourceError(`${base}/${path}: HTTP ${response.status}`)
       return new Uint8Array(await response.arrayBuffer())
     },

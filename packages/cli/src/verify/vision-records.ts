@@ -26,11 +26,13 @@ export interface VisionCase {
     pool_gt_token_only?: boolean
   }
   tie_rule: 'rowmajor' | 'official'
-  steps: number
+  steps?: number
   grid_each_scale: [number, number][]
   float32_vs_float64?: { output_max_abs_diff: number }
   gt_selection_maps_call_dtype?: string
   gt_selection_maps_png?: string[]
+  /** What the tensors file holds. */
+  tensors?: Record<string, { shape: number[] }>
 }
 
 /** Ours [B, n, 2C] per block, in the recorded order: (layers, 2, B, heads, n, head width). */
