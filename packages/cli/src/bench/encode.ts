@@ -6,7 +6,7 @@ import { assetPath } from '../assets.ts'
 import type { CliContext } from '../context.ts'
 import { loadModel } from '../encode/model.ts'
 import { type EncodingSummary, measureEncoding, median } from './measure.ts'
-import { type PeerRun, readPeer, runCommand } from './peer.ts'
+import { type PeerRun, readPeer, runCommand, shellQuote } from './peer.ts'
 import { type PresetName, randomPreset } from './random-preset.ts'
 
 export interface BenchEncodeOptions {
@@ -108,5 +108,3 @@ export async function benchAgainstPeer(
     },
   }
 }
-
-const shellQuote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`

@@ -10,6 +10,9 @@ export interface PeerRun {
   source: 'reported' | 'wall clock'
 }
 
+/** One word of a POSIX shell's command line. */
+export const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
 /** Runs a shell command to its end and returns its standard output. */
 export async function runCommand(
   command: string,

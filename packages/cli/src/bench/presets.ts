@@ -8,7 +8,7 @@ import { CheckpointError } from '@ps3js/tensor'
 import type { CliContext } from '../context.ts'
 import { benchPicture } from './encode.ts'
 import { measureEncoding, peakMegabytes } from './measure.ts'
-import { runCommand } from './peer.ts'
+import { runCommand, shellQuote } from './peer.ts'
 import { type PresetName, randomPreset } from './random-preset.ts'
 
 export interface PresetResult {
@@ -81,7 +81,7 @@ export async function benchPresets(
   for (const name of names) {
     context.progress.step(name)
     const command = [...context.self, 'bench', 'presets', name, '--here', '--json', ...passedOn]
-    const { stdout } = await runCommand(command.map((part) => `'${part}'`).join(' '), context.signal)
+    const { stdout } = await runCommand(command.map(shellQuote).join(' '), context.signal)
     results.push(...(JSON.parse(stdout) as PresetResult[]))
   }
   return results

@@ -1,6 +1,7 @@
 // `ps3 convert IN OUT`: number type, shards and names of a checkpoint.
 
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { InvalidArgumentError, resolvePretrained } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
@@ -40,7 +41,7 @@ export function registerConvert(program: Command, context: CliContext): void {
       const { signal, progress } = context
       if (!flags.force) await requireEmpty(output)
       const files = await resolvePretrained(input, { signal })
-      const written = await withStaging(output, (directory) =>
+      const write = (directory: string) =>
         convertCheckpoint(files, directory, {
           dtype: flags.dtype?.toUpperCase() as 'F32' | 'F16' | 'BF16' | undefined,
           maxShardBytes: flags.shardSize,
@@ -48,8 +49,8 @@ export function registerConvert(program: Command, context: CliContext): void {
           signal,
           onProgress: ({ loaded, total }) =>
             progress.step('writing weights', total ? loaded / total : undefined),
-        }),
-      )
+        })
+      const written = await withStaging(output, write, () => removeWeights(output))
       progress.clear()
       context.stdout(
         flags.json
@@ -63,5 +64,12 @@ async function requireEmpty(directory: string): Promise<void> {
   const entries = await readdir(directory).catch(() => [])
   if (entries.length > 0) {
     throw new InvalidArgumentError(`${directory} is not empty: choose another directory, or say --force`)
+  }
+}
+
+/** Shards of another split, or a single file, left beside the new ones would be taken for them. */
+async function removeWeights(directory: string): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (/^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/.test(name)) await rm(join(directory, name))
   }
 }

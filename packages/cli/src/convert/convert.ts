@@ -1,10 +1,12 @@
 // Rewriting a checkpoint tensor by tensor: another number type, other shards, other names. Values pass through as they
 // are unless the type changes.
 
+import { mkdir } from 'node:fs/promises'
 import { fromOpenClip, isOpenClip, toOpenClip } from '@ps3js/ps3-encoder'
 import {
   openCheckpoint,
   type PretrainedFiles,
+  ResourceError,
   type TensorToWrite,
   type WrittenShards,
   writeFileAtomic,
@@ -33,6 +35,10 @@ const COMPANIONS = [
   'special_tokens_map.json',
 ]
 
+/** A tokenizer that lies elsewhere on the same machine moves in here, so that the copy stands alone. */
+const TOKENIZER_FOLDER = 'tokenizer'
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json']
+
 /** Writes the checkpoint of `files` into `directory`. One tensor is in memory at a time. */
 export async function convertCheckpoint(
   files: PretrainedFiles,
@@ -49,10 +55,9 @@ export async function convertCheckpoint(
     })
     const written = await writeSharded(directory, tensors, { dtype, maxShardBytes, signal, onProgress })
     for (const name of COMPANIONS) {
-      if (await files.has(name)) {
-        await writeFileAtomic(`${directory}/${name}`, new TextEncoder().encode(await files.readText(name)))
-      }
+      if (await files.has(name)) await writeFileAtomic(`${directory}/${name}`, await files.readText(name))
     }
+    await bringTokenizer(files, directory)
     return written
   } finally {
     await checkpoint.close()
@@ -66,4 +71,36 @@ function renaming(from: Layout, to: Layout | undefined): (name: string) => strin
       : (name: string) => name
   if (to === undefined) return (name) => name
   return to === 'openclip' ? (name) => toOpenClip(released(name)) : released
+}
+
+/** Copies a tokenizer that is named by a relative path and renames it in the copy's `tokenizer_config.json`. */
+async function bringTokenizer(files: PretrainedFiles, directory: string): Promise<void> {
+  if (!(await files.has('tokenizer_config.json'))) return
+  const config = (await files.readJson('tokenizer_config.json')) as { tokenizer_name?: unknown }
+  const tokenizer = await findTokenizer(files, config.tokenizer_name)
+  if (!tokenizer) return
+  await mkdir(`${directory}/${TOKENIZER_FOLDER}`, { recursive: true })
+  for (const name of TOKENIZER_FILES) {
+    if (!(await tokenizer.has(name))) continue
+    await writeFileAtomic(`${directory}/${TOKENIZER_FOLDER}/${name}`, await tokenizer.readText(name))
+  }
+  const moved = { ...config, tokenizer_name: `./${TOKENIZER_FOLDER}` }
+  await writeFileAtomic(`${directory}/tokenizer_config.json`, `${JSON.stringify(moved, null, 2)}\n`)
+}
+
+/** The tokenizer's files when its name is a path from the model; names of the hub and addresses stay good as they are. */
+async function findTokenizer(files: PretrainedFiles, name: unknown): Promise<PretrainedFiles | undefined> {
+  if (typeof name !== 'string') return undefined
+  if (/^\.{1,2}(\/|$)/.test(name)) {
+    try {
+      return await files.relative(name)
+    } catch (error) {
+      // Weights without their tokenizer are still worth converting; loading says what is missing.
+      if (error instanceof ResourceError) return undefined
+      throw error
+    }
+  }
+  if (!/^[\w.-]+(\/[\w.-]+)*$/.test(name)) return undefined
+  const below = files.subdirectory(name)
+  return (await below.has('tokenizer.json')) ? below : undefined
 }

@@ -1,0 +1,57 @@
+// Runs one command line inside the test process and keeps what it printed. Models and pictures are the recorded ones.
+
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runCli } from './program.ts'
+import { Progress } from './progress.ts'
+
+const recorded = fileURLToPath(new URL('../fixtures/recorded', import.meta.url))
+
+/** A tiny model with text tower and tokenizer: scales 56, 112, 224, so 8 x 8 and 16 x 16 high-res patches, 64 a look. */
+export const tinyModel = join(recorded, 'siglip-tiny3/model')
+export const widePicture = join(recorded, 'siglip-tiny3/inputs/291x136_s1021.png')
+export const squarePicture = join(recorded, 'siglip-tiny3/inputs/224x224_s1012.png')
+
+export interface CliResult {
+  status: number
+  stdout: string
+  stderr: string
+}
+
+export async function ps3(args: readonly string[], signal?: AbortSignal): Promise<CliResult> {
+  let stdout = ''
+  let stderr = ''
+  const status = await runCli(args, {
+    stdout: (text) => {
+      stdout += text
+    },
+    stderr: (text) => {
+      stderr += text
+    },
+    progress: new Progress(null),
+    signal: signal ?? new AbortController().signal,
+    self: [process.execPath],
+  })
+  return { status, stdout, stderr }
+}
+
+/** An empty directory that is gone after `work`. */
+export async function inTempDir<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-cli-'))
+  try {
+    return await work(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Every file below, hidden ones too, as sorted relative paths. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .sort()
+}
