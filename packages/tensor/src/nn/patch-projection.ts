@@ -1,5 +1,6 @@
 // A convolution whose stride equals its kernel, as a matmul over unfolded patches. Weight keeps PyTorch's conv layout.
 
+import { InvalidArgumentError } from '../errors.ts'
 import { linear } from '../ops/linear.ts'
 import { reshape, type Tensor, tidy } from '../tf.ts'
 import { Module } from './module.ts'
@@ -17,8 +18,15 @@ export class PatchProjection extends Module {
 
   /** Patches flattened (channel, row, column), as `unfold` makes them: [..., in*p*p] -> [..., out] */
   forward(patches: Tensor): Tensor {
-    return tidy(() =>
-      linear(patches, reshape(this.weight.value, [this.weight.shape[0]!, -1]), this.bias.value),
-    )
+    const { weight, bias } = this
+    const outChannels = weight.shape[0]!
+    const patchWidth = weight.size / outChannels
+    const width = patches.shape[patches.rank - 1]
+    if (width !== patchWidth) {
+      throw new InvalidArgumentError(
+        `patch projection: patches of ${width} values do not fit a weight of [${weight.shape.join(', ')}], which takes ${patchWidth}`,
+      )
+    }
+    return tidy(() => linear(patches, reshape(weight.value, [outChannels, patchWidth]), bias.value))
   }
 }

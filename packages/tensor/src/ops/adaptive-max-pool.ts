@@ -21,9 +21,10 @@ export function adaptiveMaxPool(x: Tensor, outHeight: number, outWidth: number):
         size,
         batch,
       ])
+    const value = tidy(() => reshape(transpose(max(candidates(input), 1)), [batch, outHeight, outWidth]))
     save([input])
     return {
-      value: tidy(() => reshape(transpose(max(candidates(input), 1)), [batch, outHeight, outWidth])),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) =>
         tidy(() => {
           const winner = argMax(candidates(saved[0]!), 1) // [cells, B] position inside the window

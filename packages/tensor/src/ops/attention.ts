@@ -40,10 +40,13 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { numHeads, mask }: A
   else if (mask) checkShape('attention', 'mask', mask, [mask.shape[0] === 1 ? 1 : batch, 1, 1, k.shape[1]!])
   return customGrad((...args: unknown[]) => {
     const [q, k, v, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
-    save(mask ? [q, k, v, mask] : [q, k, v])
     const fused = mask ? null : fusedKernel('PS3Attention')
+    const value = fused
+      ? fused({ q, k, v }, { numHeads })
+      : tidy(() => chunkedForward(q, k, v, numHeads, mask))
+    save(mask ? [q, k, v, mask] : [q, k, v])
     return {
-      value: fused ? fused({ q, k, v }, { numHeads }) : tidy(() => chunkedForward(q, k, v, numHeads, mask)),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) =>
         chunkedBackward(dy, saved[0]!, saved[1]!, saved[2]!, numHeads, saved[3]),
     }
@@ -66,9 +69,10 @@ export function selfAttention(qkv: Tensor, { numHeads, bias, prefix }: SelfAtten
   return customGrad((...args: unknown[]) => {
     const save = args[args.length - 1] as (saved: Tensor[]) => void
     const [x, b, p] = args.slice(0, -1) as [Tensor, Tensor, Tensor | undefined]
+    const value = fused(p ? { qkv: x, bias: b, prefix: p } : { qkv: x, bias: b }, { numHeads })
     save(p ? [x, b, p] : [x, b])
     return {
-      value: fused(p ? { qkv: x, bias: b, prefix: p } : { qkv: x, bias: b }, { numHeads }),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [savedX, savedBias, savedPrefix] = saved
         const [dx, dPrefix] = qkvBackward(dy, add(savedX!, savedBias!), savedPrefix, numHeads)

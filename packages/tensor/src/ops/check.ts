@@ -9,7 +9,7 @@ export function checkShape(op: string, name: string, x: Tensor, wanted: readonly
     x.rank === wanted.length &&
     wanted.every((size, axis) => typeof size === 'string' || size === x.shape[axis])
   if (fits) return
-  throw new InvalidArgumentError(`${op}: ${name} is [${x.shape}], expected [${wanted.join(', ')}]`)
+  throw new InvalidArgumentError(`${op}: ${name} is [${x.shape.join(', ')}], expected [${wanted.join(', ')}]`)
 }
 
 export function checkPositiveInteger(op: string, name: string, value: number): void {

@@ -17,9 +17,11 @@ export function checkpoint<Inputs extends Tensor[]>(
   return customGrad((...args: unknown[]) => {
     const save = args[args.length - 1] as (saved: Tensor[]) => void
     const tensors = args.slice(0, -1) as Tensor[]
+    const value = tidy(() => segment(...(tensors.slice(0, count) as Inputs)))
+    // Last, as in every op here: what is saved when something throws stays forever.
     save(tensors.slice(0, count))
     return {
-      value: tidy(() => segment(...(tensors.slice(0, count) as Inputs))),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const again = saved.slice(0, count) as Inputs
         return nestedGradients(() => segment(...again), [...again, ...parameters], dy)

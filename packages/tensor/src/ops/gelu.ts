@@ -16,9 +16,10 @@ const CUBIC = 0.044715
 export function gelu(x: Tensor, approximate: GeluApproximation = 'none'): Tensor {
   return customGrad((...args: unknown[]) => {
     const [input, save] = args as [Tensor, (saved: Tensor[]) => void]
+    const value = geluForward(input, approximate)
     save([input])
     return {
-      value: geluForward(input, approximate),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => mul(dy, geluDerivative(saved[0]!, approximate)),
     }
   })(x)
@@ -31,9 +32,10 @@ export function biasGelu(x: Tensor, bias: Tensor, approximate: GeluApproximation
   if (!fused) return tidy(() => gelu(add(x, bias), approximate))
   return customGrad((...args: unknown[]) => {
     const [input, b, save] = args as [Tensor, Tensor, (saved: Tensor[]) => void]
+    const value = fused({ x: input, bias: b }, { approximate })
     save([input, b])
     return {
-      value: fused({ x: input, bias: b }, { approximate }),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [savedX, savedBias] = saved as [Tensor, Tensor]
         const dx = mul(dy, geluDerivative(add(savedX, savedBias), approximate))

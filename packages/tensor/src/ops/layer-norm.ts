@@ -12,10 +12,11 @@ export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number):
   checkShape('layerNorm', 'bias', bias, [width])
   return customGrad((...args: unknown[]) => {
     const [input, w, b, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
-    save([input, w])
     const fused = fusedKernel('PS3LayerNorm')
+    const value = fused ? fused({ x: input, weight: w, bias: b }, { eps }) : plain(input, w, b, eps)
+    save([input, w])
     return {
-      value: fused ? fused({ x: input, weight: w, bias: b }, { eps }) : plain(input, w, b, eps),
+      value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => gradient(dy, saved[0]!, saved[1]!, eps),
     }
   })(x, weight, bias)

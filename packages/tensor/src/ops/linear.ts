@@ -10,11 +10,10 @@ export type { GeluApproximation } from './gelu.ts'
 
 /** x [..., in], weight [out, in], bias [out] -> [..., out] */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  check('linear', x, weight, bias)
   return tidy(() => {
     const y = project(x, weight)
-    if (!bias) return y
-    checkShape('linear', 'bias', bias, [weight.shape[0]!])
-    return add(y, bias)
+    return bias ? add(y, bias) : y
   })
 }
 
@@ -25,18 +24,25 @@ export function linearGelu(
   bias: Tensor,
   approximate: GeluApproximation = 'none',
 ): Tensor {
+  check('linearGelu', x, weight, bias)
   return tidy(() => biasGelu(project(x, weight), bias, approximate))
 }
 
 function project(x: Tensor, weight: Tensor): Tensor {
-  checkShape('linear', 'weight', weight, ['out', 'in'])
+  const [outFeatures, inFeatures] = weight.shape as [number, number]
+  const y = matMul(reshape(x, [-1, inFeatures]), weight, false, true)
+  return reshape(y, [...x.shape.slice(0, -1), outFeatures])
+}
+
+// All of it before the first op: what a tape has kept by the time something throws is never freed.
+function check(op: string, x: Tensor, weight: Tensor, bias?: Tensor): void {
+  checkShape(op, 'weight', weight, ['out', 'in'])
   const [outFeatures, inFeatures] = weight.shape as [number, number]
   const last = x.shape[x.rank - 1]
   if (last !== inFeatures) {
     throw new InvalidArgumentError(
-      `linear: input of width ${last} does not fit a weight of ${outFeatures}x${inFeatures}`,
+      `${op}: input of width ${last} does not fit a weight of ${outFeatures}x${inFeatures}`,
     )
   }
-  const y = matMul(reshape(x, [-1, inFeatures]), weight, false, true)
-  return reshape(y, [...x.shape.slice(0, -1), outFeatures])
+  if (bias) checkShape(op, 'bias', bias, [outFeatures])
 }
