@@ -15,9 +15,13 @@ export function requireOrSkip(available: boolean, hint: string): typeof describe
 /** Runs `work` and expects as many tensors afterwards as before, also when it throws. Gives its result back. */
 export async function expectNoLeak<T>(work: () => T | Promise<T>): Promise<T> {
   const before = memory().numTensors
+  let after = ''
   try {
     return await work()
+  } catch (error) {
+    after = ` after ${error}`
+    throw error
   } finally {
-    expect(memory().numTensors, 'tensors left behind').toBe(before)
+    expect(memory().numTensors, `tensors left behind${after}`).toBe(before)
   }
 }
