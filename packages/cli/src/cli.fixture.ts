@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { CliContext } from './context.ts'
 import { runCli } from './program.ts'
 import { Progress } from './progress.ts'
 
@@ -20,7 +21,11 @@ export interface CliResult {
   stderr: string
 }
 
-export async function ps3(args: readonly string[], signal?: AbortSignal): Promise<CliResult> {
+export async function ps3(
+  args: readonly string[],
+  signal = new AbortController().signal,
+  self: CliContext['self'] = [process.execPath],
+): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const status = await runCli(args, {
@@ -31,8 +36,8 @@ export async function ps3(args: readonly string[], signal?: AbortSignal): Promis
       stderr += text
     },
     progress: new Progress(null),
-    signal: signal ?? new AbortController().signal,
-    self: [process.execPath],
+    signal,
+    self,
   })
   return { status, stdout, stderr }
 }

@@ -75,7 +75,7 @@ export async function benchPicture(image: string | undefined): Promise<RgbImage>
 export interface BenchPeerResult {
   ours: BenchEncodeResult[]
   peer: PeerRun[]
-  /** Ours divided by the peer's: median model call, first call, peak memory (null when the peer reports none). */
+  /** Ours divided by the peer's: median model call, highest peak memory (null when the peer reports none). */
   ratio: { total: number; peak: number | null }
 }
 

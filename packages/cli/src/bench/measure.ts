@@ -12,6 +12,8 @@ export interface EncodingRun {
 }
 
 export interface EncodingSummary {
+  /** Seconds of the very first model call, warm-up or not: buffers are allocated and kernels prepared in it. */
+  firstCall: number
   runs: EncodingRun[]
   /** Medians over the runs, in seconds. */
   median: Omit<EncodingRun, 'tokens'>
@@ -31,12 +33,14 @@ export interface EncodingWork {
 /** Encodes the picture again and again; the runs after `warmup` count. Seconds throughout. */
 export async function measureEncoding(work: EncodingWork): Promise<EncodingSummary> {
   const runs: EncodingRun[] = []
+  let firstCall = Number.NaN
   for (let i = 0; i < work.warmup + work.repeat; i++) {
     const run = await encodeOnce(work)
     work.onRun?.(run, i)
+    if (i === 0) firstCall = run.total
     if (i >= work.warmup) runs.push(run)
   }
-  return { runs, median: medianRun(runs), peakMegabytes: peakMegabytes() }
+  return { firstCall, runs, median: medianRun(runs), peakMegabytes: peakMegabytes() }
 }
 
 async function encodeOnce({ encoder, prepare, options, signal }: EncodingWork): Promise<EncodingRun> {

@@ -135,6 +135,7 @@ function encodeTable({
   backend,
   image,
   build,
+  firstCall,
   median,
   runs,
   peakMegabytes,
@@ -142,6 +143,7 @@ function encodeTable({
   return formatTable([
     [`${model} on ${image}`, backend],
     ['build', seconds(build)],
+    ['first model call', seconds(firstCall)],
     ['preprocess', seconds(median.preprocess)],
     ...Object.entries(median.stages).map(([stage, time]) => [`  ${stage}`, seconds(time)]),
     [`model call, median of ${runs.length}`, seconds(median.total)],

@@ -140,6 +140,7 @@ describe('ps3 encode', () => {
     const half = await taken('--coverage', '0.5')
     // Half of the probability sits in at most half of the patches, as the most probable come first.
     expect(half.selected[1]).toBeLessThanOrEqual(128)
+    expect((await taken('--looks', 'all', '--box', '0,0,14,14', '210,210,224,224')).selected).toEqual([2, 2])
     // A quarter of the picture holds a quarter of the patches.
     expect((await taken('--looks', 'all', '--box', '0,0,112,112')).selected).toEqual([16, 64])
     expect(

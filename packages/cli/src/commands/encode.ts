@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { Box } from '@ps3js/patch-selector'
-import { type BackendChoice, type BackendInfo, useBackend } from '@ps3js/tensor'
+import { type BackendChoice, type BackendInfo, InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
 import type { CliContext } from '../context.ts'
@@ -12,7 +12,7 @@ import { loadModel, type ModelInUse } from '../encode/model.ts'
 import { type PictureSummary, peakMemory, summarize } from '../encode/summary.ts'
 import { type StoredDtype, writeFeatures } from '../encode/write-features.ts'
 import { formatCount, formatDuration, formatShare } from '../format.ts'
-import { box, oneOf, share, whole, wholeList, wholeOrAll } from '../option-values.ts'
+import { box, isBox, oneOf, share, whole, wholeList, wholeOrAll } from '../option-values.ts'
 import { drawFigures } from '../report/figures.ts'
 import { reportHtml } from '../report/html.ts'
 import { withStaging } from '../staging.ts'
@@ -33,7 +33,7 @@ export function registerEncode(program: Command, context: CliContext): void {
     .argument('<image...>', 'JPEG, PNG, WebP, AVIF or TIFF files')
     .option('--model <ref>', 'directory, URL or hub name of a checkpoint (default: a small random model)')
     .option('--prompt <text>', 'look where this is; without it the learned prior decides')
-    .option('--box <x1,y1,x2,y2>', 'look only here, in pixels of the picture; may be repeated', collect, [])
+    .option('--box <x1,y1,x2,y2>', 'look only here, in pixels of the picture; more may follow', collect, [])
     .option('--looks <n>', 'number of looks, or all', wholeOrAll('--looks'))
     .option('--tokens <n>', 'total number of patches to look at, or all', wholeOrAll('--tokens'))
     .option('--per-scale <a,b,c>', 'patches per look at each scale above the first', wholeList('--per-scale'))
@@ -58,8 +58,12 @@ export function registerEncode(program: Command, context: CliContext): void {
     )
     .option('--out <dir>', 'where to write; several pictures get a folder each', 'out')
     .option('--json', 'print one JSON object instead of lines')
-    .action(async (images: string[], flags: EncodeFlags) => {
-      const summaries = await encodeAll(images, flags, context)
+    .action(async (given: string[], flags: EncodeFlags) => {
+      // `--box` takes one box, as pictures may follow it; further boxes arrive among the pictures.
+      const images = given.filter((argument) => !isBox(argument))
+      const boxes = [...flags.box, ...given.filter(isBox).map(box)]
+      if (images.length === 0) throw new InvalidArgumentError('name at least one picture to encode')
+      const summaries = await encodeAll(images, { ...flags, box: boxes }, context)
       context.progress.clear()
       if (flags.json) context.stdout(`${JSON.stringify({ out: flags.out, pictures: summaries })}\n`)
       else for (const summary of summaries) context.stdout(describe(summary))

@@ -12,6 +12,7 @@ export function reportHtml(summary: PictureSummary, pictures: readonly Figure[])
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>PS3: ${name}</title>
 <style>${STYLE}${switchStyle(pictures.length)}</style>
@@ -55,13 +56,18 @@ It shows what the encoder does and what it costs. Load a trained checkpoint with
 function askedFor({ choices }: PictureSummary): string {
   const asked = [
     choices.prompt === undefined ? undefined : `prompt “${escapeHtml(choices.prompt)}”`,
-    choices.boxes.length > 0 ? `${choices.boxes.length} box(es)` : undefined,
+    boxCount(choices.boxes.length),
     choices.looks === undefined ? undefined : `looks: ${choices.looks}`,
     choices.tokens === undefined ? undefined : `tokens: ${choices.tokens}`,
     choices.coverage === undefined ? undefined : `coverage ${choices.coverage}`,
-    choices.scales === undefined ? undefined : `first ${choices.scales} scale(s)`,
+    choices.scales === undefined ? undefined : `scales above the whole: ${choices.scales}`,
   ].filter((part) => part !== undefined)
   return asked.length > 0 ? `; ${asked.join(', ')}` : '; bottom-up, one look'
+}
+
+function boxCount(count: number): string | undefined {
+  if (count === 0) return undefined
+  return count === 1 ? 'one box' : `${count} boxes`
 }
 
 function scaleRows({ scales }: PictureSummary): string[][] {
@@ -82,7 +88,7 @@ function tokenBill({ tokens }: PictureSummary): string {
   const ratio = highRes > 0 ? `, ${(allHighRes / highRes).toFixed(1)} times fewer than all` : ''
   return (
     `${formatCount(highRes)} of ${formatCount(allHighRes)} high-resolution patches (${formatShare(highRes / allHighRes)})${ratio}, ` +
-    `in ${perLook.length} look(s): ${perLook.map(formatCount).join(' + ') || 'none'}. ` +
+    `${perLook.length === 1 ? 'in one look' : `in ${perLook.length} looks: ${perLook.map(formatCount).join(' + ') || 'none'}`}. ` +
     `With the ${formatCount(lowRes)} low-resolution tokens that makes ${formatCount(lowRes + highRes)} tokens.`
   )
 }

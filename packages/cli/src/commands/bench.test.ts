@@ -1,0 +1,91 @@
+// `ps3 bench` on the tiny model: what is measured and printed, and the turns with a peer. Full-size models take minutes
+// and are measured by hand.
+
+import { memory, useBackend } from '@ps3js/tensor'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ps3, tinyModel } from '../cli.fixture.ts'
+
+beforeAll(async () => {
+  await useBackend('wasm')
+})
+
+const common = ['--model', tinyModel, '--image', '64x48', '--backend', 'wasm']
+
+async function json(args: readonly string[]) {
+  const before = memory().numTensors
+  const { status, stdout, stderr } = await ps3(['bench', ...args, ...common, '--json'])
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  expect(memory().numTensors).toBe(before)
+  return JSON.parse(stdout)
+}
+
+describe('ps3 bench encode', () => {
+  it('measures stages, medians, the first call and memory', async () => {
+    const result = await json(['encode', '--repeat', '2', '--warmup', '1', '--tokens', '30'])
+    expect(result).toMatchObject({ image: '64x48', model: tinyModel, cores: expect.any(Number) })
+    expect(result.runs).toHaveLength(2)
+    expect(result.runs[0].tokens).toBe(16 + 30)
+    expect(result.firstCall).toBeGreaterThan(0)
+    const { stages, total } = result.median
+    const parts = Object.values(stages as Record<string, number>)
+    expect(Object.keys(stages)).toEqual(['low-res', 'selection', 'choice', 'high-res'])
+    expect(parts.every((seconds) => seconds > 0)).toBe(true)
+    expect(total).toBeGreaterThan(0)
+    expect(result.peakMegabytes).toBeGreaterThan(10)
+  })
+
+  it('prints a table', async () => {
+    const { stdout } = await ps3(['bench', 'encode', ...common, '--repeat', '1', '--warmup', '0'])
+    for (const row of ['first model call', 'high-res', 'model call, median of 1', 'peak memory']) {
+      expect(stdout).toContain(row)
+    }
+  })
+
+  it('runs in turn with a peer and prints the ratio', async () => {
+    // A stand-in for our own executable, so that the ratio is known.
+    const report = JSON.stringify({ median: { total: 3 }, peakMegabytes: 300 })
+    const print = (line: string): [string, string, string, string] => [
+      process.execPath,
+      '-e',
+      `console.log(${JSON.stringify(line)})`,
+      '--',
+    ]
+    const peer = `echo starting; echo '{"total": 4, "peak_rss_mb": 600}'`
+    const args = ['bench', 'encode', ...common, '--repeat', '2', '--peer', peer, '--json']
+    const { status, stdout } = await ps3(args, undefined, print(report))
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      ours: [{}, {}],
+      peer: [{}, {}],
+      ratio: { total: 0.75, peak: 0.5 },
+    })
+    const failing = await ps3([...args.slice(0, -2), 'exit 7'], undefined, print(report))
+    expect(failing).toMatchObject({ status: 1, stderr: expect.stringContaining('ended with 7') })
+  })
+
+  it('refuses a preset and a model together, and unknown presets', async () => {
+    const both = await ps3(['bench', 'encode', ...common, '--preset', 'PS3-4K-SigLIP'])
+    expect(both).toMatchObject({ status: 1, stderr: expect.stringContaining('not both') })
+    const unknown = await ps3(['bench', 'presets', 'PS3-9K'])
+    expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('PS3-4K-SigLIP2') })
+  })
+})
+
+describe('ps3 bench prompts', () => {
+  it('measures one low-res pass and every prompt after it', async () => {
+    const result = await json(['prompts', '--count', '2'])
+    expect(result.lowRes).toBeGreaterThan(0)
+    expect(result.prompts).toHaveLength(2)
+  })
+})
+
+describe('ps3 native status', () => {
+  it('says what is installed in a place where nothing is', async () => {
+    const { status, stdout } = await ps3(['native', 'status', '--cache', '/nonexistent/ps3', '--json'])
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ cacheDir: expect.stringContaining('nonexistent') })
+    const { stdout: lines } = await ps3(['native', 'status', '--cache', '/nonexistent/ps3'])
+    expect(lines).toMatch(/^cache {5}\/nonexistent/)
+  })
+})
