@@ -1,7 +1,7 @@
 // Two linear layers with a GELU between them and an optional LayerNorm after it (timm.layers.Mlp).
 
 import type { GeluApproximation } from '../ops/linear.ts'
-import type { Tensor } from '../tf.ts'
+import { type Tensor, tidy } from '../tf.ts'
 import { LayerNorm } from './layer-norm.ts'
 import { Linear } from './linear.ts'
 import { Module } from './module.ts'
@@ -31,12 +31,14 @@ export class Mlp extends Module {
 
   /** [..., in] -> [..., out] */
   forward(x: Tensor): Tensor {
-    return this.fc2.forward(this.hidden(x))
+    return tidy(() => this.fc2.forward(this.hidden(x)))
   }
 
   /** What `fc2` reads: [..., in] -> [..., hidden] */
   hidden(x: Tensor): Tensor {
-    const h = this.fc1.forwardGelu(x, this.#approximate)
-    return this.norm ? this.norm.forward(h) : h
+    return tidy(() => {
+      const h = this.fc1.forwardGelu(x, this.#approximate)
+      return this.norm ? this.norm.forward(h) : h
+    })
   }
 }
