@@ -20,7 +20,7 @@ export function buildProgram(context: CliContext): Command {
   registerEncode(program, context)
   registerInfo(program, context)
   registerConvert(program, context)
-  registerVerify(program)
+  registerVerify(program, context)
   registerNative(program, context)
   registerBench(program, context)
   return program

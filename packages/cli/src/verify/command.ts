@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type BackendName, PS3Error, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import { runInChromium } from '../browser/index.ts'
+import type { CliContext } from '../context.ts'
 import { directoryStore, filesBelow } from './directory-store.ts'
 import type { CaseReport, VerifyReport } from './report.ts'
 import { verify } from './run.ts'
@@ -18,7 +19,7 @@ interface VerifyFlags {
   json?: boolean
 }
 
-export function registerVerify(program: Command): void {
+export function registerVerify(program: Command, context: CliContext): void {
   program
     .command('verify')
     .description('replay recorded cases of the reference and compare every output')
@@ -35,37 +36,42 @@ export function registerVerify(program: Command): void {
     .option('--filter <text>', 'only cases whose name holds this text')
     .option('--json', 'print one JSON object instead of lines')
     .action(async (directory: string, flags: VerifyFlags) => {
-      const report = (await useChromium(flags))
-        ? await verifyInBrowser(directory, flags)
-        : await verifyHere(directory, flags)
-      if (flags.json) process.stdout.write(`${JSON.stringify(report, jsonNumbers)}\n`)
-      else process.stdout.write(`${summary(report)}\n`)
+      const report = (await useChromium(flags, context))
+        ? await verifyInBrowser(directory, flags, context)
+        : await verifyHere(directory, flags, context)
+      if (flags.json) context.stdout(`${JSON.stringify(report, jsonNumbers)}\n`)
+      else context.stdout(`${summary(report)}\n`)
       process.exitCode = report.ok ? 0 : 1
     })
 }
 
 /** Node reaches a GPU only through an optional package and a driver; a browser brings its own. */
-async function useChromium({ backend, browser }: VerifyFlags): Promise<boolean> {
+async function useChromium({ backend, browser }: VerifyFlags, { stderr }: CliContext): Promise<boolean> {
   if (browser || backend !== 'webgpu') return browser ?? false
   try {
     await useBackend('webgpu')
     return false
   } catch (error) {
     if (!(error instanceof PS3Error)) throw error
-    process.stderr.write('no WebGPU in Node here: verifying in headless Chromium\n')
+    stderr('no WebGPU in Node here: verifying in headless Chromium\n')
     return true
   }
 }
 
-async function verifyHere(directory: string, { backend, filter, json }: VerifyFlags): Promise<VerifyReport> {
+async function verifyHere(
+  directory: string,
+  { backend, filter, json }: VerifyFlags,
+  { stdout, signal }: CliContext,
+): Promise<VerifyReport> {
   const store = await directoryStore(directory)
   await useBackend((backend ?? 'auto') as BackendName | 'auto')
-  return verify(store, { filter, onCase: json ? undefined : printCase })
+  return verify(store, { filter, signal, onCase: json ? undefined : (report) => stdout(caseLines(report)) })
 }
 
 async function verifyInBrowser(
   directory: string,
   { backend = 'webgpu', filter, json, hardwareGpu }: VerifyFlags,
+  { stdout, signal }: CliContext,
 ): Promise<VerifyReport> {
   const files = await filesBelow(directory)
   const report = await runInChromium<VerifyReport>({
@@ -78,9 +84,10 @@ async function verifyInBrowser(
     params: { backend, filter, files },
     softwareGpu: !hardwareGpu,
     timeoutMs: 3_600_000,
+    signal,
   })
   const cases = report.cases.map(restoreNumbers)
-  if (!json) cases.forEach(printCase)
+  if (!json) for (const one of cases) stdout(caseLines(one))
   return { ...report, cases }
 }
 
@@ -98,14 +105,13 @@ function restoreNumbers(report: CaseReport): CaseReport {
 
 const jsonNumbers = (_key: string, value: unknown) => (value === Number.POSITIVE_INFINITY ? null : value)
 
-function printCase(report: CaseReport): void {
-  const verdict = report.ok ? (report.departs ? 'departs' : 'ok') : 'FAILED'
-  process.stdout.write(`${verdict.padEnd(8)}${report.name}${report.departs ? ` (${report.departs})` : ''}\n`)
-  for (const { name, maxAbs, tolerance, ok, detail } of report.outputs) {
-    const mark = ok ? ' ' : '!'
+function caseLines({ name, ok, departs, outputs }: CaseReport): string {
+  const verdict = ok ? (departs ? 'departs' : 'ok') : 'FAILED'
+  const lines = outputs.map(({ name, maxAbs, tolerance, ok, detail }) => {
     const numbers = `${maxAbs.toExponential(2)} of ${tolerance.toExponential(2)}`
-    process.stdout.write(`      ${mark} ${name.padEnd(28)} ${numbers}${detail ? `  ${detail}` : ''}\n`)
-  }
+    return `      ${ok ? ' ' : '!'} ${name.padEnd(28)} ${numbers}${detail ? `  ${detail}` : ''}`
+  })
+  return `${[`${verdict.padEnd(8)}${name}${departs ? ` (${departs})` : ''}`, ...lines].join('\n')}\n`
 }
 
 function summary({ ok, cases }: VerifyReport): string {

@@ -366,16 +366,22 @@ async function pooledOutputs({ tensors, view, options, recorded, recordedLooks, 
   return outputs
 }
 
-/** How many patches of each picture a call takes: those asked for, as far as the scales that it may take from go. */
+/**
+ * How many patches of each picture a call takes: a token count or 'all' as far as the first scales asked for go; looks
+ * are always full, and go on to later scales where the first ones run out.
+ */
 function expectedTotal(
-  { looks, tokens, perSample }: EncodeOptions,
+  { looks = 1, tokens, perSample = [{}] }: EncodeOptions,
   budget: readonly number[],
   grids: readonly GridSize[],
 ): number {
-  const reach = Math.max(...(perSample ?? [{}]).map((sample) => sample.firstScales ?? grids.length))
-  const reachable = sum(grids.slice(0, reach).map((grid) => grid.height * grid.width))
-  if (looks === 'all' || tokens === 'all') return reachable
-  return Math.min(tokens ?? (looks ?? 1) * sum(budget), reachable)
+  const patches = grids.map((grid) => grid.height * grid.width)
+  const reach = Math.max(...perSample.map((sample) => sample.firstScales ?? grids.length))
+  const reachable = sum(patches.slice(0, reach))
+  if (tokens === 'all' || looks === 'all') return reachable
+  if (tokens !== undefined) return Math.min(tokens, reachable)
+  const perLook = sum(budget)
+  return Math.min(Math.min(looks, Math.ceil(reachable / perLook)) * perLook, sum(patches))
 }
 
 function comparePatchesTaken(encoding: Encoding, total: number): OutputReport {
