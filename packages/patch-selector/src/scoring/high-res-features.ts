@@ -1,7 +1,15 @@
 // A shallow convolutional network over the picture at 1512 px: detail that the low-res pass cannot see, for the
 // selection only (PS3, section 3.2).
 
-import { LayerNorm, Module, PatchProjection, reshape, type Tensor, tidy } from '@ps3js/tensor'
+import {
+  InvalidArgumentError,
+  LayerNorm,
+  Module,
+  PatchProjection,
+  reshape,
+  type Tensor,
+  tidy,
+} from '@ps3js/tensor'
 import { ConvNeXtBlock } from './convnext-block.ts'
 
 export interface HighResFeaturesConfig {
@@ -29,9 +37,14 @@ export class HighResFeatures extends Module {
 
   /** Unfolded patches [B, S*S, 3*k*k] of the square picture -> [B, S, S, outDim] */
   forward(patches: Tensor): Tensor {
+    const [batch, count] = patches.shape as [number, number]
+    const side = Math.sqrt(count)
+    if (patches.rank !== 3 || !Number.isInteger(side)) {
+      throw new InvalidArgumentError(
+        `patches are [${patches.shape.join(', ')}], expected [B, S*S, 3*k*k] of a square picture`,
+      )
+    }
     return tidy(() => {
-      const [batch, count] = patches.shape as [number, number]
-      const side = Math.sqrt(count)
       const tokens = this.stem[1].forward(this.stem[0].forward(patches))
       let x = reshape(tokens, [batch, side, side, tokens.shape[2]!])
       for (const block of this.blocks) x = block.forward(x)

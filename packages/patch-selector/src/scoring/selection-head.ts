@@ -88,23 +88,33 @@ export class SelectionHead extends Module {
         `the selection head reads ${numFeatureLayers} layers, got ${hiddenStates.length} hidden states`,
       )
     }
+    const batch = hiddenStates[0]!.shape[0]!
+    const expected = [batch, grid.height * grid.width, width]
+    for (const [layer, { shape }] of hiddenStates.entries()) {
+      if (shape.length === 3 && shape.every((size, axis) => size === expected[axis])) continue
+      throw new InvalidArgumentError(
+        `hidden states ${layer} are [${shape.join(', ')}], expected [${expected.join(', ')}] for a grid of ${grid.height}x${grid.width}`,
+      )
+    }
     const module = this.highres_selection_feature_module
     if (module && !picturePatches) {
       throw new InvalidArgumentError('this selection head looks at the picture too: pass picturePatches')
     }
-    const lowRes = tidy(() => {
+    if (module && picturePatches && picturePatches.shape[0] !== batch) {
+      throw new InvalidArgumentError(
+        `hidden states of ${batch} pictures, but picturePatches of ${picturePatches.shape[0]}`,
+      )
+    }
+    // One tidy for both: the second may throw.
+    const [lowRes, highRes] = tidy(() => {
       const hidden = this.selection_feature_proj.hidden(concat(hiddenStates, 2))
       const { weight, bias } = this.selection_feature_proj.fc2
-      return l2Normalize(linear(hidden, rows(weight.value, width), rows(bias!.value, width)))
-    })
-    const highRes =
-      module && picturePatches
-        ? tidy(() => {
-            const map = module.forward(picturePatches)
-            return l2Normalize(reshape(map, [map.shape[0]!, -1, map.shape[3]!]))
-          })
-        : null
-    return { grid, lowRes, highRes }
+      const low = l2Normalize(linear(hidden, rows(weight.value, width), rows(bias!.value, width)))
+      if (!module || !picturePatches) return [low]
+      const map = module.forward(picturePatches)
+      return [low, l2Normalize(reshape(map, [batch, -1, map.shape[3]!]))]
+    }) as [Tensor, Tensor?]
+    return { grid, lowRes, highRes: highRes ?? null }
   }
 
   /**
@@ -112,16 +122,17 @@ export class SelectionHead extends Module {
    * learned prior when there is none. -> [B, h, w] in (0, 1)
    */
   probabilities(features: SelectionFeatures, prompt?: Tensor): Tensor {
-    const { height, width } = features.grid
+    const { grid } = features
     const batch = features.lowRes.shape[0]!
+    const { width } = this.#config
+    if (prompt && (prompt.rank !== 2 || prompt.shape[0] !== batch || prompt.shape[1] !== width)) {
+      throw new InvalidArgumentError(
+        `a prompt of [${prompt.shape.join(', ')}] does not fit: expected [${batch}, ${width}]`,
+      )
+    }
     return tidy(() => {
       const query = prompt ?? tile(reshape(this.prior_prompt.value, [1, -1]), [batch, 1])
-      if (query.shape[0] !== batch || query.shape[1] !== this.#config.width) {
-        throw new InvalidArgumentError(
-          `a prompt of [${query.shape}] does not fit: expected [${batch}, ${this.#config.width}]`,
-        )
-      }
-      let cosine = reshape(cosines(features.lowRes, query), [batch, height, width])
+      let cosine = reshape(cosines(features.lowRes, query), [batch, grid.height, grid.width])
       if (features.highRes && this.prompt_proj_for_highres) {
         const { weight, bias } = this.prompt_proj_for_highres
         const outDim = this.#config.highRes!.outDim
@@ -130,7 +141,10 @@ export class SelectionHead extends Module {
           linear(query, rows(weight.value, outDim), rows(bias!.value, outDim)),
         )
         const side = Math.sqrt(fine.shape[1]!)
-        cosine = mul(add(cosine, adaptiveMaxPool(reshape(fine, [batch, side, side]), height, width)), 0.5)
+        cosine = mul(
+          add(cosine, adaptiveMaxPool(reshape(fine, [batch, side, side]), grid.height, grid.width)),
+          0.5,
+        )
       }
       return sigmoid(clipByValue(mul(cosine, LOGIT_SCALE), -LOGIT_LIMIT, LOGIT_LIMIT))
     })
