@@ -21,7 +21,12 @@ export async function loadFamily(store: FixtureStore, normalization: Normalizati
   const source = renamedSource(checkpointSource(checkpoint))
   const contrastive = [...source.names()].includes('logit_scale')
   const encoder = new PS3Encoder({ config, normalization, tokenizer: null, contrastive })
-  await encoder.loadStateDict(source)
+  try {
+    await encoder.loadStateDict(source)
+  } catch (error) {
+    encoder.dispose()
+    throw error
+  }
   return encoder
 }
 
