@@ -20,8 +20,8 @@ requireOrSkip(found, `WebGPU in Node; it wants ${DRIVER}, of Debian's package ch
     let report: DawnReport
     beforeAll(async () => {
       const env = { LD_LIBRARY_PATH: FOLDER, VK_ICD_FILENAMES: DRIVER }
-      report = JSON.parse(await runInNode(new URL('./dawn-main.ts', import.meta.url), env))
-    })
+      report = JSON.parse(await runInNode(new URL('./dawn-main.ts', import.meta.url), env, 280_000))
+    }, 300_000)
 
     it('uses Dawn, and leaves the device of an application alone', () => {
       expect(report.info).toMatchObject({ name: 'webgpu', tried: [] })
