@@ -10,7 +10,19 @@ export const LAYERS = {
   tensor: [],
   'patch-selector': ['tensor'],
   'ps3-encoder': ['tensor', 'patch-selector'],
-  cli: ['tensor', 'patch-selector', 'ps3-encoder'],
+  'contrastive-loss': ['tensor'],
+  'data-pipeline': ['tensor'],
+  'data-synth': ['tensor', 'data-pipeline'],
+  trainer: ['tensor', 'patch-selector', 'ps3-encoder', 'contrastive-loss', 'data-pipeline'],
+  cli: [
+    'tensor',
+    'patch-selector',
+    'ps3-encoder',
+    'contrastive-loss',
+    'data-pipeline',
+    'data-synth',
+    'trainer',
+  ],
 }
 const SCOPE = '@ps3js/'
 

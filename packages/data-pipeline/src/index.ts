@@ -1,0 +1,3 @@
+// @ps3js/data-pipeline: streams pictures with boxes and captions from WebDatasets, deterministically, and makes such datasets.
+
+export {}

@@ -1,0 +1,3 @@
+// @ps3js/data-synth: synthetic high-resolution scenes and documents with exact boxes, captions and texts.
+
+export {}
