@@ -8,7 +8,16 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 export const cacheDir = join(root, '.cache')
 
 /** The package folders, in the order in which they build on each other. */
-export const PACKAGES = ['tensor', 'patch-selector', 'ps3-encoder', 'cli']
+export const PACKAGES = [
+  'tensor',
+  'patch-selector',
+  'ps3-encoder',
+  'contrastive-loss',
+  'data-pipeline',
+  'data-synth',
+  'trainer',
+  'cli',
+]
 
 /** A hash over the contents of files; those that are not there count as empty. */
 export function hashFiles(files, ...more) {
