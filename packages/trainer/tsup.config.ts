@@ -1,3 +1,3 @@
 import { preset } from '../../tools/tsup-preset.ts'
 
-export default preset()
+export default preset({ browser: true })
