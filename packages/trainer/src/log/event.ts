@@ -45,7 +45,15 @@ export function encodeEvents({
     ...Object.entries(scalars).map(([tag, value]) => [...text(1, tag), ...float(2, value)]),
     ...Object.entries(images).map(([tag, image]) => [...text(1, tag), ...message(4, picture(image))]),
   ]
-  return [Uint8Array.from([...stamp, ...message(5, values.flatMap((value) => message(1, value)))])]
+  return [
+    Uint8Array.from([
+      ...stamp,
+      ...message(
+        5,
+        values.flatMap((value) => message(1, value)),
+      ),
+    ]),
+  ]
 }
 
 /** The step of a serialized `Event`; 0 when it has none. */
