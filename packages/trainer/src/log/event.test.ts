@@ -67,6 +67,6 @@ describe('encodePng', () => {
     const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * 7) % 256)
     const read = await decodeImage(encodePng(width, height, rgb))
     expect([read.width, read.height]).toEqual([width, height])
-    expect(Buffer.from(rgb).equals(read.data)).toBe(true)
+    expect([...read.data]).toEqual([...rgb])
   })
 })
