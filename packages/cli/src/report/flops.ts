@@ -9,8 +9,6 @@
 
 import type { PS3Config } from '@ps3js/ps3-encoder'
 
-/** The selection head looks at the picture at this size through its convolutional stem. */
-const SELECTION_IMAGE_SIZE = 1512
 const DEPTHWISE_TAPS = 7 * 7
 const CONVNEXT_MLP_RATIO = 4
 
@@ -59,7 +57,7 @@ export function selectionFlops({ vision, trunk }: PS3Config): number {
   const hidden = vision.highres_selection_module_hidden_dim
   const out = vision.highres_selection_module_out_dim
   const kernel = vision.highres_selection_module_kernel_size
-  const cells = Math.floor(SELECTION_IMAGE_SIZE / kernel) ** 2
+  const cells = Math.floor(vision.highres_selection_image_size / kernel) ** 2
   const stem = 2 * 3 * kernel ** 2 * hidden
   const block = 2 * (DEPTHWISE_TAPS * hidden + 2 * CONVNEXT_MLP_RATIO * hidden ** 2)
   return head + cells * (stem + vision.highres_selection_module_depth * block + 2 * hidden * out)

@@ -20,7 +20,7 @@ export interface HighResFeaturesConfig {
   kernelSize: number
 }
 
-/** The picture is resized to this square before the stem, whatever the model's scales. */
+/** The picture is resized to this square before PS3's stem, whatever the model's scales. */
 export const SELECTION_IMAGE_SIZE = 1512
 
 export class HighResFeatures extends Module {

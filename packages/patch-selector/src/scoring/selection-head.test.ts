@@ -7,12 +7,14 @@ import {
   mul,
   Random,
   slice,
+  stack,
   sum,
   type Tensor,
   tensor,
   tensorData,
   tidy,
   unfold,
+  unstack,
   useBackend,
   valueAndGrads,
   zeros,
@@ -131,6 +133,30 @@ describe.each([
         dispose([kept, anew])
       }
       dispose([features.lowRes, squares, ...(features.highRes ? [features.highRes] : []), ...prompts])
+      dispose(tensorsOf(input))
+      head.dispose()
+    }))
+
+  it('scores several prompts of each picture as one by one', () =>
+    expectNoLeak(async () => {
+      const head = makeHead(detail)
+      const input = inputFor(2, detail)
+      const features = head.features(input)
+      const prompts = normal(2, 3, WIDTH)
+      const together = head.probabilities(features, prompts)
+      expect(together.shape).toEqual([2, 3, 2, 3])
+      const apart = tidy(() =>
+        stack(
+          unstack(prompts, 1).map((prompt) => head.probabilities(features, prompt)),
+          1,
+        ),
+      )
+      const [all, single] = await Promise.all([together, apart].map((map) => tensorData(map)))
+      // Logits of size five, a handful of roundings each.
+      all!.forEach((p, i) => {
+        expect(Math.abs(p - single![i]!)).toBeLessThan(2e-6)
+      })
+      dispose([together, apart, prompts, features.lowRes, ...(features.highRes ? [features.highRes] : [])])
       dispose(tensorsOf(input))
       head.dispose()
     }))

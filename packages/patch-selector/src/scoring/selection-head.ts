@@ -1,5 +1,5 @@
 // Where to look: one probability per low-res patch, from the encoder's hidden states and a prompt
-// (PS3, section 3.2). Shapes: B batch, h x w low-res grid, C encoder width, K feature layers.
+// (PS3, section 3.2). Shapes: B batch, n prompts, h x w low-res grid, C encoder width, K feature layers.
 
 import {
   adaptiveMaxPool,
@@ -40,7 +40,7 @@ export interface SelectionInput {
   /** K tensors [B, h*w, C]. */
   hiddenStates: Tensor[]
   grid: { height: number; width: number }
-  /** Patches of the square picture at `SELECTION_IMAGE_SIZE`, unfolded: [B, S*S, 3*k*k]. Needed with `highRes`. */
+  /** Patches of the square picture, unfolded: [B, S*S, 3*k*k]; PS3's is `SELECTION_IMAGE_SIZE` wide. Needed with `highRes`. */
   picturePatches?: Tensor
 }
 
@@ -119,20 +119,24 @@ export class SelectionHead extends Module {
 
   /**
    * The probability of every low-res cell to deserve a closer look, top-down by `prompt` [B, C], or bottom-up by the
-   * learned prior when there is none. -> [B, h, w] in (0, 1)
+   * learned prior when there is none. -> [B, h, w] in (0, 1). Several prompts of each picture, [B, n, C] -> [B, n, h, w],
+   * cost little more than one.
    */
   probabilities(features: SelectionFeatures, prompt?: Tensor): Tensor {
     const { grid } = features
     const batch = features.lowRes.shape[0]!
     const { width } = this.#config
-    if (prompt && (prompt.rank !== 2 || prompt.shape[0] !== batch || prompt.shape[1] !== width)) {
+    if (prompt && !isPrompt(prompt, batch, width)) {
       throw new InvalidArgumentError(
-        `a prompt of [${prompt.shape.join(', ')}] does not fit: expected [${batch}, ${width}]`,
+        `a prompt of [${prompt.shape.join(', ')}] does not fit: expected [${batch}, ${width}], or [${batch}, n, ${width}]`,
       )
     }
     return tidy(() => {
-      const query = prompt ?? tile(reshape(this.prior_prompt.value, [1, -1]), [batch, 1])
-      let cosine = reshape(cosines(features.lowRes, query), [batch, grid.height, grid.width])
+      const query = prompt
+        ? reshape(prompt, [batch, -1, width])
+        : tile(reshape(this.prior_prompt.value, [1, 1, -1]), [batch, 1, 1])
+      const maps = batch * query.shape[1]!
+      let cosine = reshape(cosines(features.lowRes, query), [maps, grid.height, grid.width])
       if (features.highRes && this.prompt_proj_for_highres) {
         const { weight, bias } = this.prompt_proj_for_highres
         const outDim = this.#config.highRes!.outDim
@@ -140,13 +144,14 @@ export class SelectionHead extends Module {
           features.highRes,
           linear(query, rows(weight.value, outDim), rows(bias!.value, outDim)),
         )
-        const side = Math.sqrt(fine.shape[1]!)
+        const side = Math.sqrt(fine.shape[2]!)
         cosine = mul(
-          add(cosine, adaptiveMaxPool(reshape(fine, [batch, side, side]), grid.height, grid.width)),
+          add(cosine, adaptiveMaxPool(reshape(fine, [maps, side, side]), grid.height, grid.width)),
           0.5,
         )
       }
-      return sigmoid(clipByValue(mul(cosine, LOGIT_SCALE), -LOGIT_LIMIT, LOGIT_LIMIT))
+      const probabilities = sigmoid(clipByValue(mul(cosine, LOGIT_SCALE), -LOGIT_LIMIT, LOGIT_LIMIT))
+      return prompt?.rank === 3 ? reshape(probabilities, [batch, -1, grid.height, grid.width]) : probabilities
     })
   }
 }
@@ -154,8 +159,10 @@ export class SelectionHead extends Module {
 /** The first `count` rows: the first high-res scale's share of a projection, the only one with any effect. */
 const rows = (x: Tensor, count: number) => slice(x, 0, count)
 
-/** Unit vectors [B, N, C] against prompts [B, C] -> [B, N] */
-function cosines(features: Tensor, prompt: Tensor): Tensor {
-  const [batch, count] = features.shape as [number, number]
-  return reshape(matMul(features, reshape(l2Normalize(prompt), [batch, -1, 1])), [batch, count])
+const isPrompt = ({ rank, shape }: Tensor, batch: number, width: number) =>
+  (rank === 2 || rank === 3) && shape[0] === batch && shape[rank - 1] === width
+
+/** Unit vectors [B, N, C] against prompts [B, n, C] -> [B, n, N] */
+function cosines(features: Tensor, prompts: Tensor): Tensor {
+  return matMul(l2Normalize(prompts), features, false, true)
 }

@@ -1,6 +1,7 @@
 // Model configuration as `config.json` spells it (snake_case, defaults as the reference fills them in).
 // Unknown fields are an error: a field that is silently ignored is a model that silently differs.
 
+import { SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
 import { ConfigError } from '@ps3js/tensor'
 import { z } from 'zod'
 
@@ -40,6 +41,8 @@ const visionSchema = z
     highres_selection_module_out_dim: positive.default(512),
     highres_selection_module_depth: z.int().nonnegative().default(3),
     highres_selection_module_kernel_size: positive.default(28),
+    /** Ours, for small models: the released ones look at 1512 px, and their files do not name it. */
+    highres_selection_image_size: positive.default(SELECTION_IMAGE_SIZE),
     radio: z.boolean().default(false),
     radio_adapter_mlp_version: z.enum(['v1', 'v2']).nullish(),
     radio_adapter_mlp_input_dim: positive.nullish(),
@@ -185,6 +188,12 @@ function checkFit(vision: VisionConfig, trunk: TrunkConfig, text: TextConfig | n
   if (tooDeep !== undefined) {
     throw new ConfigError(
       `select_based_on_layer names layer ${tooDeep}, but the trunk has ${trunk.depth} (0..${trunk.depth - 1})`,
+    )
+  }
+  const { highres_selection_image_size: view, highres_selection_module_kernel_size: kernel } = vision
+  if (vision.highres_selection_feature && view % kernel !== 0) {
+    throw new ConfigError(
+      `highres_selection_image_size ${view} must be divisible by highres_selection_module_kernel_size ${kernel}`,
     )
   }
   const finest = scales[scales.length - 1]! / trunk.patch_size

@@ -1,8 +1,9 @@
 // A batch of equally large pictures as a source of patches: bytes stay bytes, and only what is asked for becomes floats.
 
-import { countPatches, type PatchSelection, SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
+import { countPatches, type PatchSelection } from '@ps3js/patch-selector'
 import { InvalidArgumentError, type Tensor, tensor3d } from '@ps3js/tensor'
 import { gridSizes, type RgbImage, type ScaleSize, samplePatches } from '../image/index.ts'
+import type { VisionConfig } from './config.ts'
 
 export interface Normalization {
   readonly mean: readonly number[]
@@ -42,9 +43,11 @@ export class PictureBatch {
     return this.#everyPatch(image.height, image.width, this.#patchSize)
   }
 
-  /** Patches of the stem that the selection head looks through: [B, S*S, 3*k*k] */
-  selectionPatches(kernelSize: number): Tensor {
-    return this.#everyPatch(SELECTION_IMAGE_SIZE, SELECTION_IMAGE_SIZE, kernelSize)
+  /** The square view that the selection head looks at through its stem: [B, S*S, 3*k*k], or none. */
+  selectionPatches(vision: VisionConfig): Tensor | undefined {
+    if (!vision.highres_selection_feature) return undefined
+    const size = vision.highres_selection_image_size
+    return this.#everyPatch(size, size, vision.highres_selection_module_kernel_size)
   }
 
   /** Chosen patches of the scales above the first, in (scale, row, column) order: [B, N, 3*p*p] */

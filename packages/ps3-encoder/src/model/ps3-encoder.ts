@@ -7,7 +7,6 @@ import {
   InvalidArgumentError,
   Module,
   Parameter,
-  type Tensor,
   TensorScope,
 } from '@ps3js/tensor'
 import type { RgbImage } from '../image/index.ts'
@@ -120,20 +119,16 @@ export class PS3Encoder extends Module {
     onStage?.({ stage: 'low-res', milliseconds: performance.now() - started })
 
     const selectionStarted = performance.now()
+    const view = pictures.selectionPatches(this.config.vision)
+    if (view) scope.track(view)
     const stateOf = (layer: number) => low.hiddenStates[computed.indexOf(layer)]!
     const features = this.vision_model.selector.features({
       hiddenStates: read.map(stateOf),
       grid,
-      picturePatches: this.#selectionPatches(pictures, scope),
+      picturePatches: view,
     })
     onStage?.({ stage: 'selection', milliseconds: performance.now() - selectionStarted })
     return scope.keep({ hiddenStates: layers.map(stateOf), keysValues: low.keysValues, features })
-  }
-
-  #selectionPatches(pictures: PictureBatch, scope: TensorScope): Tensor | undefined {
-    const { highres_selection_feature, highres_selection_module_kernel_size } = this.config.vision
-    if (!highres_selection_feature) return undefined
-    return scope.track(pictures.selectionPatches(highres_selection_module_kernel_size))
   }
 
   /** Texts to pooled features and selection prompts. Dispose both. */

@@ -1,5 +1,6 @@
 // Saving an encoder in the released layout, or under OpenCLIP's training names.
 
+import { SELECTION_IMAGE_SIZE } from '@ps3js/patch-selector'
 import { type TensorToWrite, type WriteShardedOptions, writeFileAtomic, writeSharded } from '@ps3js/tensor'
 import type { ImageProcessor } from '../image/index.ts'
 import { trunks } from '../model/config.ts'
@@ -46,7 +47,10 @@ export async function savePretrained(
 /** `config.json` as the exporter writes it: a whole model, or a vision model alone. */
 export function configJson(encoder: PS3Encoder): unknown {
   const { vision, text } = encoder.config
-  const visionConfig = { ...vision, architectures: ['PS3VisionModel'], model_type: 'ps3_vision_model' }
+  // The reference knows no such field: it is named only where it differs from what the reference does.
+  const { highres_selection_image_size: view, ...shared } = vision
+  const own = view === SELECTION_IMAGE_SIZE ? shared : vision
+  const visionConfig = { ...own, architectures: ['PS3VisionModel'], model_type: 'ps3_vision_model' }
   if (!text) return visionConfig
   return {
     architectures: ['PS3Model'],
