@@ -1,3 +1,4 @@
 // @ps3js/data-pipeline: streams pictures with boxes and captions from WebDatasets, deterministically, and makes such datasets.
 
-export {}
+export type { RawSample } from './types.ts'
+export * from './write/index.ts'
