@@ -1,3 +1,4 @@
+export type { Block } from './block.ts'
 export {
   type PS3Config,
   parseConfig,
@@ -16,8 +17,8 @@ export {
   type Prompt,
   type StageTime,
 } from './encoding.ts'
-export type { Normalization } from './picture.ts'
-export { type RegionMap, regionWeights } from './pooling.ts'
+export { type Normalization, PictureBatch } from './picture.ts'
+export { mixRows, poolingMask, type RegionMap, regionWeights } from './pooling.ts'
 export { type EncoderParts, type LowResOptions, PS3Encoder, type Tokenizer } from './ps3-encoder.ts'
 export {
   fromOpenClip,

@@ -1,7 +1,7 @@
 // Which tokens the pooled feature is made of (pre-training: only those inside the caption's box).
 
 import { type PatchSelection, resizeArea } from '@ps3js/patch-selector'
-import { type Tensor, tensor4d } from '@ps3js/tensor'
+import { add, mul, sub, type Tensor, tensor2d, tensor4d, tidy } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 
 /** A 0..1 map of any size: what is asked for, in training the caption's box. */
@@ -41,4 +41,12 @@ export function poolingMask(weights: readonly Float32Array[]): Tensor {
     })
   })
   return tensor4d(values, [weights.length, 1, 1, count])
+}
+
+/** Row i from `whenTrue` where `choose[i]`, else from `whenFalse`; both [B, P]. */
+export function mixRows(choose: readonly boolean[], whenTrue: Tensor, whenFalse: Tensor): Tensor {
+  return tidy(() => {
+    const mask = tensor2d(choose.map(Number), [choose.length, 1])
+    return add(mul(mask, whenTrue), mul(sub(1, mask), whenFalse))
+  })
 }

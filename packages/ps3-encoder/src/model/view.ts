@@ -10,7 +10,7 @@ import {
   type ProbabilityMaps,
   type SelectionFeatures,
 } from '@ps3js/patch-selector'
-import { add, dispose, InvalidArgumentError, mul, sub, type Tensor, tensor2d, tidy } from '@ps3js/tensor'
+import { dispose, InvalidArgumentError, type Tensor, tidy } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 import {
   type EncodeOptions,
@@ -22,7 +22,7 @@ import {
   type StageTime,
 } from './encoding.ts'
 import type { PictureBatch } from './picture.ts'
-import { poolingMask, type RegionMap, regionWeights } from './pooling.ts'
+import { mixRows, poolingMask, type RegionMap, regionWeights } from './pooling.ts'
 import { runSteps } from './steps.ts'
 import type { VisionModel } from './vision-model.ts'
 
@@ -268,10 +268,4 @@ async function toMaps(compute: () => Tensor): Promise<ProbabilityMap[]> {
   } finally {
     probabilities.dispose()
   }
-}
-
-/** Row i from `whenTrue` where `choose[i]`, else from `whenFalse`; both [B, P]. */
-function mixRows(choose: readonly boolean[], whenTrue: Tensor, whenFalse: Tensor): Tensor {
-  const mask = tensor2d(choose.map(Number), [choose.length, 1])
-  return add(mul(mask, whenTrue), mul(sub(1, mask), whenFalse))
 }

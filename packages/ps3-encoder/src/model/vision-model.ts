@@ -71,9 +71,7 @@ export class VisionModel extends Module {
   /** `lowRes` with a pause after every block, for callers that stay responsive or may be cancelled. */
   *lowResSteps(patches: Tensor, grid: Grid, layers: readonly number[]): Generator<void, LowResOutput> {
     const keysValues: Tensor[] = []
-    const embedded = tidy(() =>
-      add(this.trunk.patch_embed.proj.forward(patches), this.#positions(grid, allPatches(grid))),
-    )
+    const embedded = this.embedLowRes(patches, grid)
     let finished = false
     try {
       const hiddenStates = yield* runBlocks(this.trunk.blocks, embedded, layers, (block, x) => {
@@ -87,6 +85,13 @@ export class VisionModel extends Module {
       embedded.dispose()
       if (!finished) dispose(keysValues)
     }
+  }
+
+  /** Embeds every patch of the lowest scale: [B, n, P] -> [B, n, C] */
+  embedLowRes(patches: Tensor, grid: Grid): Tensor {
+    return tidy(() =>
+      add(this.trunk.patch_embed.proj.forward(patches), this.#positions(grid, allPatches(grid))),
+    )
   }
 
   /**

@@ -1,3 +1,4 @@
+export { type AdamWStepOptions, adamWStep } from './adamw-step.ts'
 export { adaptiveMaxPool } from './adaptive-max-pool.ts'
 export {
   ATTENTION_CHUNK_BYTES,

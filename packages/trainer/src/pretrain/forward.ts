@@ -1,0 +1,154 @@
+// PS3's forward pass in pre-training (arXiv:2503.19903, section 3): the whole picture at low resolution, where to look,
+// the chosen patches, and one feature per picture and caption.
+// Shapes: B batch, h x w the low-res grid, C width, P feature width.
+
+import type { Recorder } from '@ps3js/contrastive-loss'
+import {
+  chooseBatchPatches,
+  type GridSize,
+  type PatchSelection,
+  type ProbabilityMap,
+} from '@ps3js/patch-selector'
+import { mixRows, PictureBatch, type PS3Encoder, poolingMask, regionWeights } from '@ps3js/ps3-encoder'
+import { InvalidArgumentError, l2Normalize, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
+import type { PretrainBatch } from './batch.ts'
+import { type BlockRunner, plainBlocks } from './blocks.ts'
+
+export interface ForwardOptions {
+  /** Take the patches of the caption's region first (default true). */
+  selectWithGroundTruth?: boolean
+  /** Pool the feature from tokens inside the region only, where there are any (default true). */
+  poolGroundTruthTokensOnly?: boolean
+  /** High-res tokens attend to the low-res keys and values too (default true). */
+  attendToLowRes?: boolean
+  /** How blocks run: `plainBlocks` (default) or `checkpointedBlocks`. */
+  blocks?: BlockRunner
+  /** Patches per high scale; default: the model's own budget. */
+  budget?: number | readonly number[]
+  /** Take exactly these patches, one entry per picture, instead of choosing. */
+  selections?: readonly PatchSelection[]
+}
+
+export interface ForwardOutput {
+  /** Unit length: [B, P]. */
+  imageFeatures: Tensor
+  /** Unit length: [B, P]. */
+  textFeatures: Tensor
+  /** Where to look without a prompt, and with the caption as the prompt: [B, h, w] in 0..1. */
+  bottomUp: Tensor
+  topDown: Tensor
+  selections: readonly PatchSelection[]
+  /** Patch grids of the high scales. */
+  grids: readonly GridSize[]
+}
+
+/**
+ * Runs its synchronous parts inside `record`: a tape's, or `tidy`. Between them the probabilities are read, as patches are
+ * chosen outside of the backend. The caller disposes the four tensors.
+ */
+export async function pretrainForward(
+  encoder: PS3Encoder,
+  batch: PretrainBatch,
+  options: ForwardOptions,
+  record: Recorder,
+): Promise<ForwardOutput> {
+  const { vision, trunk } = encoder.config
+  const pictures = new PictureBatch(batch.images, vision.ps3_scales, trunk.patch_size, encoder.normalization)
+  using scope = new TensorScope()
+  const low = scope.track(record(() => lowResPart(encoder, pictures, batch, options)))
+  const selections = options.selections ?? (await choose(encoder, pictures, batch, low.topDown, options))
+  const imageFeatures = record(() => {
+    const high = highResPart(encoder, pictures, batch, selections, low.keysValues, options)
+    return l2Normalize(
+      batch.isGlobalText.some(Boolean) ? mixRows(batch.isGlobalText, low.pooled!, high) : high,
+    )
+  })
+  const { textFeatures, bottomUp, topDown } = scope.keep({
+    textFeatures: low.textFeatures,
+    bottomUp: low.bottomUp,
+    topDown: low.topDown,
+  })
+  return { imageFeatures, textFeatures, bottomUp, topDown, selections, grids: gridsOf(pictures) }
+}
+
+function lowResPart(
+  encoder: PS3Encoder,
+  pictures: PictureBatch,
+  { tokenIds, isGlobalText }: PretrainBatch,
+  { blocks = plainBlocks }: ForwardOptions,
+) {
+  const { vision_model: model, text_model: text } = encoder
+  if (!text) throw new InvalidArgumentError('pre-training needs a text tower: this model has none')
+  const { select_based_on_layer } = encoder.config.vision
+  const { grid } = pictures.sizes[0]!
+  const states: Tensor[] = []
+  const keysValues: Tensor[] = []
+  let x = model.embedLowRes(pictures.lowResPatches(), grid)
+  for (const block of model.trunk.blocks) {
+    const out = blocks.lowRes(block, x)
+    x = out.x
+    states.push(x)
+    keysValues.push(out.keysValues)
+  }
+  const features = model.selector.features({
+    hiddenStates: select_based_on_layer.map((layer) => states[layer]!),
+    grid,
+    picturePatches: pictures.selectionPatches(encoder.config.vision),
+  })
+  const { pooled: textPooled, prompt } = text.forward(tokenIds)
+  return {
+    keysValues,
+    pooled: isGlobalText.some(Boolean) ? model.trunk.pool(x) : undefined,
+    textFeatures: l2Normalize(textPooled),
+    bottomUp: model.selector.probabilities(features),
+    topDown: model.selector.probabilities(features, prompt),
+  }
+}
+
+function highResPart(
+  { vision_model: model }: PS3Encoder,
+  pictures: PictureBatch,
+  { regions }: PretrainBatch,
+  selections: readonly PatchSelection[],
+  keysValues: readonly Tensor[],
+  { blocks = plainBlocks, attendToLowRes = true, poolGroundTruthTokensOnly = true }: ForwardOptions,
+): Tensor {
+  let x = model.embedHighRes(pictures.highResPatches(selections), selections, gridsOf(pictures))
+  for (const [layer, block] of model.trunk.blocks.entries()) {
+    x = blocks.highRes(block, x, attendToLowRes ? keysValues[layer] : undefined)
+  }
+  const mask = poolGroundTruthTokensOnly
+    ? poolingMask(selections.map((selection, i) => regionWeights(regions[i]!, selection, pictures.sizes)))
+    : undefined
+  return model.trunk.pool(x, mask)
+}
+
+const gridsOf = ({ sizes }: PictureBatch) => sizes.slice(1).map(({ grid }) => grid)
+
+/** Top-down, as the caption says, with its region forced where asked for. */
+async function choose(
+  encoder: PS3Encoder,
+  pictures: PictureBatch,
+  { regions }: PretrainBatch,
+  topDown: Tensor,
+  { budget = encoder.budget, selectWithGroundTruth = true }: ForwardOptions,
+): Promise<PatchSelection[]> {
+  const maps = await probabilityMaps(topDown)
+  const samples = maps.map((probabilities, i) => ({
+    probabilities,
+    groundTruth: selectWithGroundTruth ? regions[i]! : undefined,
+  }))
+  return chooseBatchPatches({ grids: gridsOf(pictures), budget }, samples).map((looks) => looks[0]!)
+}
+
+/** [B, h, w] as plain arrays, one per picture. */
+export async function probabilityMaps(probabilities: Tensor): Promise<ProbabilityMap[]> {
+  const [batch, height, width] = probabilities.shape as [number, number, number]
+  const data = await tensorData(probabilities)
+  const cells = height * width
+  return Array.from({ length: batch }, (_, i) => ({
+    height,
+    width,
+    data: data.slice(i * cells, (i + 1) * cells),
+  }))
+}

@@ -1,0 +1,10 @@
+export type { PretrainBatch } from './batch.ts'
+export { type BlockRunner, checkpointedBlocks, plainBlocks } from './blocks.ts'
+export { type ForwardOptions, type ForwardOutput, pretrainForward, probabilityMaps } from './forward.ts'
+export {
+  type LossWeights,
+  type PretrainLosses,
+  type PretrainOptions,
+  type PretrainStep,
+  pretrainStep,
+} from './step.ts'
