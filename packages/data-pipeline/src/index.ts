@@ -1,4 +1,11 @@
 // @ps3js/data-pipeline: streams pictures with boxes and captions from WebDatasets, deterministically, and makes such datasets.
 
-export type { RawSample } from './types.ts'
+export type {
+  PipelineState,
+  RawSample,
+  RegionMap,
+  SampleRecord,
+  SkippedSample,
+  TrainingSample,
+} from './types.ts'
 export * from './write/index.ts'
