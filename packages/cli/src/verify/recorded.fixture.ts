@@ -14,6 +14,9 @@ export const preprocessFolder = fileURLToPath(
   new URL('../../../ps3-encoder/fixtures/preprocess', import.meta.url),
 )
 
+/** A training step and learning-rate schedules; they belong to the trainer's own tests. */
+export const trainFolder = fileURLToPath(new URL('../../../trainer/fixtures', import.meta.url))
+
 /** Whether a file of a family is needed to replay these cases. */
 export const belongsTo = (cases: readonly string[]) => (path: string) =>
   !path.startsWith('cases/') || cases.includes(path.split('/')[1]!)

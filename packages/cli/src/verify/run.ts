@@ -6,10 +6,12 @@ import { replayInterpolate } from './interpolate.ts'
 import { loadFamily } from './model.ts'
 import { replayPreprocess } from './preprocess.ts'
 import { type CaseReport, caseReport, failed, type VerifyReport } from './report.ts'
+import { replaySchedules } from './schedules.ts'
 import { replaySizes } from './sizes.ts'
 import { below, type FixtureStore, readJson } from './store.ts'
 import { replayText, replayTextModel } from './text.ts'
 import { replayTokenizers } from './tokenizers.ts'
+import { replayTrainStep } from './train-step.ts'
 import { OWN, RECORDED, replayRefused, replayVision, Views } from './vision.ts'
 import type { VisionCase } from './vision-records.ts'
 
@@ -24,6 +26,8 @@ export interface VerifyOptions {
 interface Kind {
   matches: (names: readonly string[], store: FixtureStore) => Promise<boolean> | boolean
   replay: (store: FixtureStore, options: ReplayOptions) => AsyncIterable<CaseReport> | Promise<CaseReport[]>
+  /** Whether folders below hold cases of their own. */
+  goesOn?: boolean
 }
 
 interface ReplayOptions {
@@ -44,8 +48,13 @@ const kinds: readonly Kind[] = [
     matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === 'text',
     replay: async (store) => [await replayTextModel(store, store.location.split('/').pop()!)],
   },
+  {
+    matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === 'train_step',
+    replay: (store, { wants }) => replayTrainStep(store, wants),
+  },
   { matches: (names) => names.includes('cases.json') && names.includes('in/'), replay: replayPreprocess },
   { matches: (names) => names.includes('sizes.json'), replay: replaySizes },
+  { matches: (names) => names.includes('schedules.json'), replay: replaySchedules, goesOn: true },
   {
     matches: (names) => names.includes('cases.json') && names.some((name) => name.endsWith('/')),
     replay: replayTokenizers,
@@ -88,7 +97,7 @@ async function* replayAll(
       for await (const report of reports instanceof Promise ? await reports : reports) {
         yield { ...report, name: `${prefix}${report.name}` }
       }
-      return
+      if (!kind.goesOn) return
     }
   } catch (error) {
     signal?.throwIfAborted()

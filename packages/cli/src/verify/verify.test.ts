@@ -8,6 +8,7 @@ import {
   editTensors,
   preprocessFolder,
   recordedStore,
+  trainFolder,
   withCases,
   withFile,
 } from './recorded.fixture.ts'
@@ -73,6 +74,18 @@ for (const [backend, describeBackend] of backends) {
 
     it('preprocess', async () => {
       await expectAgreement(await directoryStore(preprocessFolder))
+    })
+
+    it('training steps and schedules', async () => {
+      const { cases } = await expectAgreement(await directoryStore(trainFolder))
+      const step = 'step_budget/step_budget'
+      expect(cases.map(({ name }) => name)).toEqual([
+        'schedule 0',
+        'schedule 1',
+        step,
+        `${step} (checkpointed blocks)`,
+        `${step} (micro-batches)`,
+      ])
     })
   })
 }
