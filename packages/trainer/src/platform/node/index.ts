@@ -1,0 +1,5 @@
+// What this package needs of Node; the other platform's folder exports the same names.
+
+export * from './files.ts'
+export { RunDirectory } from './run-directory.ts'
+export { RunLog } from './run-log.ts'
