@@ -120,6 +120,33 @@ export function selfAttention(
   return attention(q, k, v, { batch, queries, keys, heads, width })
 }
 
+/** x [R, heads * D] -> [R, heads * times * D], each head several times in a row. */
+export function repeatHeads(x: Values, headWidth: number, times: number): Values {
+  return Float64Array.from({ length: x.length * times }, (_, i) => {
+    const head = Math.floor(i / (headWidth * times))
+    return x[head * headWidth + (i % headWidth)]!
+  })
+}
+
+/** Columns [from, from + width) of prefix [B, P, 2 * width], then x [B, M, width] -> [B, P + M, width] */
+export function joinRows(
+  prefix: Values,
+  x: Values,
+  { batch, width, from }: { batch: number; width: number; from: number },
+): Values {
+  const [before, own] = [prefix.length / (batch * 2 * width), x.length / (batch * width)]
+  const out = new Float64Array(batch * (before + own) * width)
+  for (let b = 0; b < batch; b++) {
+    const start = b * (before + own)
+    for (let row = 0; row < before; row++) {
+      const at = (b * before + row) * 2 * width + from
+      out.set(prefix.subarray(at, at + width), (start + row) * width)
+    }
+    out.set(x.subarray(b * own * width, (b + 1) * own * width), (start + before) * width)
+  }
+  return out
+}
+
 /** x [R, C]: rows of length one; where a row is zero it stays so. */
 export function l2Normalize(x: Values, width: number): Values {
   const y = new Float64Array(x.length)

@@ -83,7 +83,38 @@ const qkvInputs = [shape(B, N, C), shape(B, M, C), shape(B, M, C)]
 const scoreOf = (n: number, m: number) => (m > n + 2 ? -1e9 : Math.sin(n * M + m))
 const keyScore = (b: number, m: number) => (m === 2 + 3 * b ? -1e9 : Math.cos(b * M + m))
 
+const causalScore = (n: number, m: number) => (m > n + M - N ? -1e9 : 0)
+// Four heads of queries share two of keys and values.
+const grouped = { ...sizes, heads: 4, width: 8 }
+const shared = (x: Values) => reference.repeatHeads(x, 2, 2)
+
 const attentions: LayerCase[] = [
+  {
+    name: 'attention, causal',
+    inputs: qkvInputs,
+    run: (q, k, v) => attention(q, k, v, { numHeads: heads, causal: true }),
+    reference: (q, k, v) => reference.attention(q, k, v, { ...sizes, mask: (_, n, m) => causalScore(n, m) }),
+  },
+  {
+    name: 'attention, shared keys and values',
+    inputs: [shape(B, N, 8), shape(B, M, 4), shape(B, M, 4)],
+    run: (q, k, v) => attention(q, k, v, { numHeads: 4, numKeyValueHeads: 2 }),
+    reference: (q, k, v) => reference.attention(q, shared(k), shared(v), grouped),
+  },
+  {
+    name: 'attention, causal, shared keys and values, prefix',
+    inputs: [shape(B, N, 8), shape(B, N, 4), shape(B, N, 4), shape(B, M - N, 8)],
+    run: (q, k, v, prefix) => attention(q, k, v, { numHeads: 4, numKeyValueHeads: 2, causal: true, prefix }),
+    reference: (q, k, v, prefix) => {
+      const [keys, values] = [0, 4].map((from) =>
+        reference.joinRows(prefix, from ? v : k, { batch: B, width: 4, from }),
+      )
+      return reference.attention(q, shared(keys!), shared(values!), {
+        ...grouped,
+        mask: (_, n, m) => causalScore(n, m),
+      })
+    },
+  },
   {
     name: 'attention',
     inputs: qkvInputs,

@@ -1,10 +1,25 @@
 // Multi-head attention that never holds the whole score matrix (Dao et al., arXiv:2205.14135, in kind): queries go
 // through in chunks, and the backward pass computes each chunk's probabilities again.
-// Shapes: B batch, N queries, M keys, H heads, D width of a head, C = H * D.
+// Shapes: B batch, N queries, M keys, H heads, D width of a head, C = H * D; K heads of keys and values, each shared by
+// G = H / K heads of queries (Ainslie et al., arXiv:2305.13245).
 
 import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
-import { add, concat, matMul, mul, reshape, slice, softmax, split, sub, sum, tidy, transpose } from '../tf.ts'
+import {
+  add,
+  concat,
+  matMul,
+  mul,
+  reshape,
+  slice,
+  softmax,
+  split,
+  sub,
+  sum,
+  tensor2d,
+  tidy,
+  transpose,
+} from '../tf.ts'
 import { checkPositiveInteger, checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
@@ -17,7 +32,21 @@ export const ATTENTION_CHUNK_BYTES = 32 * 1024 * 1024
 
 export interface AttentionOptions {
   numHeads: number
+  /** Heads of k and v, when fewer than those of q share them. */
+  numKeyValueHeads?: number
+  /** The queries stand at the last N of the M keys' positions, and none sees a key after its own. */
+  causal?: boolean
+  /** Keys and values before k and v, as `[B, P, 2KD]` (keys | values). */
+  prefix?: Tensor
   /** Added to the scores, broadcast over batch and heads: [N, M], or [B, 1, 1, M]. Not differentiated. */
+  mask?: Tensor
+}
+
+/** What the arithmetic needs to know beside the tensors. */
+interface Form {
+  numHeads: number
+  numKeyValueHeads: number
+  causal: boolean
   mask?: Tensor
 }
 
@@ -29,26 +58,57 @@ export interface SelfAttentionOptions {
   prefix?: Tensor
 }
 
-/** softmax(q k^T / sqrt(D) + mask) v. q [B, N, C], k and v [B, M, C] -> [B, N, C] */
-export function attention(q: Tensor, k: Tensor, v: Tensor, { numHeads, mask }: AttentionOptions): Tensor {
+/** softmax(q k^T / sqrt(D) + mask) v. q [B, N, C], k and v [B, M, KD] -> [B, N, C]; M counts the prefix. */
+export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const form = checkAttention(q, k, v, options)
+  const { prefix } = options
+  if (!prefix) return plainKeys(q, k, v, form)
+  return tidy(() => {
+    const [keys, values] = split(prefix, 2, 2) as [Tensor, Tensor]
+    return plainKeys(q, concat([keys, k], 1), concat([values, v], 1), form)
+  })
+}
+
+function checkAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Form {
+  const { numHeads, numKeyValueHeads = numHeads, causal = false, prefix, mask } = options
   checkShape('attention', 'q', q, ['B', 'N', 'C'])
   const [batch, queries, width] = q.shape as [number, number, number]
   checkHeads(width, numHeads)
-  checkShape('attention', 'k', k, [batch, 'M', width])
+  checkPositiveInteger('attention', 'numKeyValueHeads', numKeyValueHeads)
+  if (numHeads % numKeyValueHeads !== 0) {
+    throw new InvalidArgumentError(
+      `${numHeads} heads cannot share ${numKeyValueHeads} heads of keys and values: it must divide them`,
+    )
+  }
+  const keyWidth = (width / numHeads) * numKeyValueHeads
+  checkShape('attention', 'k', k, [batch, 'M', keyWidth])
   checkShape('attention', 'v', v, k.shape)
-  if (mask?.rank === 2) checkShape('attention', 'mask', mask, [queries, k.shape[1]!])
-  else if (mask) checkShape('attention', 'mask', mask, [mask.shape[0] === 1 ? 1 : batch, 1, 1, k.shape[1]!])
+  if (prefix) checkShape('attention', 'prefix', prefix, [batch, 'P', 2 * keyWidth])
+  const keys = k.shape[1]! + (prefix?.shape[1] ?? 0)
+  if (mask?.rank === 2) checkShape('attention', 'mask', mask, [queries, keys])
+  else if (mask) checkShape('attention', 'mask', mask, [mask.shape[0] === 1 ? 1 : batch, 1, 1, keys])
+  if (causal && keys < queries) {
+    throw new InvalidArgumentError(
+      `causal attention: ${queries} queries have only ${keys} keys, at least one each is needed`,
+    )
+  }
+  return { numHeads, numKeyValueHeads, causal, mask }
+}
+
+function plainKeys(q: Tensor, k: Tensor, v: Tensor, form: Form): Tensor {
+  const { numHeads, numKeyValueHeads, causal, mask } = form
   return customGrad((...args: unknown[]) => {
     const [q, k, v, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
     const fused = mask ? null : fusedKernel('PS3Attention')
+    const causalOffset = causal ? k.shape[1]! - q.shape[1]! : undefined
     const value = fused
-      ? fused({ q, k, v }, { numHeads })
-      : tidy(() => chunkedForward(q, k, v, numHeads, mask))
+      ? fused({ q, k, v }, { numHeads, numKeyValueHeads, causalOffset })
+      : tidy(() => chunkedForward(q, k, v, form))
     save(mask ? [q, k, v, mask] : [q, k, v])
     return {
       value,
       gradFunc: (dy: Tensor, saved: Tensor[]) =>
-        chunkedBackward(dy, saved[0]!, saved[1]!, saved[2]!, numHeads, saved[3]),
+        chunkedBackward(dy, saved[0]!, saved[1]!, saved[2]!, { ...form, mask: saved[3] }),
     }
   })(q, k, v)
 }
@@ -102,7 +162,8 @@ function qkvBackward(
   numHeads: number,
 ): [Tensor, Tensor?] {
   const [q, k, v] = queriesKeysValues(qkv, prefix)
-  const [dq, dk, dv] = chunkedBackward(dy, q, k, v, numHeads) as [Tensor, Tensor, Tensor]
+  const form = { numHeads, numKeyValueHeads: numHeads, causal: false }
+  const [dq, dk, dv] = chunkedBackward(dy, q, k, v, form) as [Tensor, Tensor, Tensor]
   if (!prefix) return [concat([dq, dk, dv], 2)]
   const [batch, rows, width] = [prefix.shape[0]!, prefix.shape[1]!, q.shape[2]!]
   const own = (d: Tensor) => slice(d, [0, rows, 0], [batch, -1, width])
@@ -127,6 +188,19 @@ const mergeHeads = (x: Tensor) => {
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, rows, heads * width])
 }
 
+/** [B, N, C] -> [B, K, G * N, D]: the heads that share keys, one below the other. */
+function groupHeads(x: Tensor, { numHeads, numKeyValueHeads }: Form): Tensor {
+  const [batch, rows, width] = x.shape as [number, number, number]
+  const group = numHeads / numKeyValueHeads
+  return reshape(splitHeads(x, numHeads), [batch, numKeyValueHeads, group * rows, width / numHeads])
+}
+
+/** [B, K, G * N, D] -> [B, N, C] */
+function mergeGroups(x: Tensor, { numHeads, numKeyValueHeads }: Form): Tensor {
+  const [batch, , grouped, width] = x.shape as [number, number, number, number]
+  return mergeHeads(reshape(x, [batch, numHeads, (grouped * numKeyValueHeads) / numHeads, width]))
+}
+
 function chunkRows(batch: number, heads: number, keys: number): number {
   return Math.max(1, Math.floor(ATTENTION_CHUNK_BYTES / (4 * batch * heads * keys)))
 }
@@ -143,59 +217,59 @@ function eachChunk(
   for (let start = 0; start < total; start += step) body(start, Math.min(step, total - start))
 }
 
-/** Attention probabilities of one chunk: [B, H, rows, M] */
-function probabilities(
-  q: Tensor,
-  kBHMD: Tensor,
-  numHeads: number,
-  mask: Tensor | undefined,
-  start: number,
-): Tensor {
+/** Attention probabilities of the chunk of queries that starts at `start`: [B, K, G * rows, M] */
+function probabilities(q: Tensor, kBKMD: Tensor, form: Form, start: number, queries: number): Tensor {
   return tidy(() => {
-    const scale = 1 / Math.sqrt(q.shape[2]! / numHeads)
-    const scores = matMul(mul(splitHeads(q, numHeads), scale), kBHMD, false, true)
-    if (!mask) return softmax(scores)
-    const rows = q.shape[1]!
-    return softmax(add(scores, mask.rank === 2 ? slice(mask, [start, 0], [rows, -1]) : mask))
+    const [batch, rows, width] = q.shape as [number, number, number]
+    const scale = 1 / Math.sqrt(width / form.numHeads)
+    const scores = matMul(mul(groupHeads(q, form), scale), kBKMD, false, true)
+    if (!form.mask && !form.causal) return softmax(scores)
+    const keys = kBKMD.shape[2]!
+    let byHead = reshape(scores, [batch, form.numHeads, rows, keys])
+    const { mask } = form
+    if (mask) byHead = add(byHead, mask.rank === 2 ? slice(mask, [start, 0], [rows, -1]) : mask)
+    if (form.causal) byHead = add(byHead, causalMask(rows, keys, start + keys - queries))
+    return softmax(reshape(byHead, scores.shape))
   })
+}
+
+/** [rows, keys]: row i sees keys 0 .. i + offset. Finite, since WGSL may take infinities for absent. */
+function causalMask(rows: number, keys: number, offset: number): Tensor {
+  const values = new Float32Array(rows * keys)
+  for (let i = 0; i < rows; i++) values.fill(-1e9, i * keys + Math.min(keys, i + offset + 1), (i + 1) * keys)
+  return tensor2d(values, [rows, keys])
 }
 
 const rowsOf = (x: Tensor, start: number, rows: number) => slice(x, [0, start, 0], [-1, rows, -1])
 
-function chunkedForward(q: Tensor, k: Tensor, v: Tensor, numHeads: number, mask?: Tensor): Tensor {
-  const keys = splitHeads(k, numHeads)
-  const values = splitHeads(v, numHeads)
+function chunkedForward(q: Tensor, k: Tensor, v: Tensor, form: Form): Tensor {
+  const keys = splitHeads(k, form.numKeyValueHeads)
+  const values = splitHeads(v, form.numKeyValueHeads)
   const outputs: Tensor[] = []
-  eachChunk(q, numHeads, k.shape[1]!, (start, rows) => {
+  eachChunk(q, form.numHeads, k.shape[1]!, (start, rows) => {
     outputs.push(
-      tidy(() =>
-        mergeHeads(matMul(probabilities(rowsOf(q, start, rows), keys, numHeads, mask, start), values)),
-      ),
+      tidy(() => {
+        const p = probabilities(rowsOf(q, start, rows), keys, form, start, q.shape[1]!)
+        return mergeGroups(matMul(p, values), form)
+      }),
     )
   })
   return outputs.length === 1 ? outputs[0]! : concat(outputs, 1)
 }
 
-function chunkedBackward(
-  dy: Tensor,
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  numHeads: number,
-  mask?: Tensor,
-): Tensor[] {
+function chunkedBackward(dy: Tensor, q: Tensor, k: Tensor, v: Tensor, form: Form): Tensor[] {
   return tidy(() => {
-    const keys = splitHeads(k, numHeads)
-    const values = splitHeads(v, numHeads)
-    const scale = 1 / Math.sqrt(q.shape[2]! / numHeads)
+    const keys = splitHeads(k, form.numKeyValueHeads)
+    const values = splitHeads(v, form.numKeyValueHeads)
+    const scale = 1 / Math.sqrt(q.shape[2]! / form.numHeads)
     const dqs: Tensor[] = []
     let dk: Tensor | undefined
     let dv: Tensor | undefined
-    eachChunk(q, numHeads, k.shape[1]!, (start, rows) => {
+    eachChunk(q, form.numHeads, k.shape[1]!, (start, rows) => {
       const [dqChunk, dkChunk, dvChunk] = tidy(() => {
         const qRows = rowsOf(q, start, rows)
-        const p = probabilities(qRows, keys, numHeads, mask, start)
-        const dOut = splitHeads(rowsOf(dy, start, rows), numHeads)
+        const p = probabilities(qRows, keys, form, start, q.shape[1]!)
+        const dOut = groupHeads(rowsOf(dy, start, rows), form)
         const ds = tidy(() => {
           const dp = matMul(dOut, values, false, true)
           const expected = tidy(() => sum(mul(dp, p), -1, true))
@@ -203,8 +277,8 @@ function chunkedBackward(
         })
         // The scale goes to the narrow factors: another score matrix would be one too many.
         return [
-          mergeHeads(mul(matMul(ds, keys), scale)),
-          matMul(ds, mul(splitHeads(qRows, numHeads), scale), true, false),
+          mergeGroups(mul(matMul(ds, keys), scale), form),
+          matMul(ds, mul(groupHeads(qRows, form), scale), true, false),
           matMul(p, dOut, true, false),
         ] as [Tensor, Tensor, Tensor]
       })

@@ -53,6 +53,15 @@ const attentions = SIZES.flatMap(([batch, rows, before, numHeads, headWidth]): F
 
 const CASES: FusedCase[] = [
   ...attentions,
+  ...[0, 40].map(
+    (before): FusedCase => ({
+      name: `attention, causal, 6 heads share 2, after ${before}`,
+      kernel: 'PS3Attention',
+      shapes: [[2, 33, 48], [2, 33, 16], [2, 33, 16], ...(before ? [[2, before, 32]] : [])],
+      run: (q, k, v, prefix) =>
+        attention(q!, k!, v!, { numHeads: 6, numKeyValueHeads: 2, causal: true, prefix }),
+    }),
+  ),
   {
     name: 'layerNorm',
     kernel: 'PS3LayerNorm',
