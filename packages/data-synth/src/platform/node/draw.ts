@@ -1,0 +1,51 @@
+// A scene or a document from its generator, on a canvas.
+import type { Canvas } from '@napi-rs/canvas'
+import { pick } from '../../splits.ts'
+import type { RgbPicture, SynthObject } from '../../types.ts'
+import { loadAssets } from './assets.ts'
+import { drawDriving } from './scenes/driving.ts'
+import { Stage, type StageOptions } from './stage.ts'
+
+const DRAWERS = {
+  scenes: { driving: drawDriving },
+  documents: { driving: drawDriving },
+} as const satisfies Record<string, Record<string, (stage: Stage) => string>>
+
+export interface Drawing {
+  canvas: Canvas
+  objects: SynthObject[]
+  globalCaption: string
+  domain: string
+}
+
+export async function drawOnCanvas(
+  kind: keyof typeof DRAWERS,
+  options: Omit<StageOptions, 'pictures'>,
+): Promise<Drawing> {
+  const stage = new Stage({ ...options, pictures: await loadAssets() })
+  const drawers: Record<string, (stage: Stage) => string> = DRAWERS[kind]
+  const domain = pick(stage.random, Object.keys(drawers))
+  const phrase = drawers[domain]!(stage)
+  const objects = stage.objects()
+  return { canvas: stage.canvas, objects, globalCaption: globalCaption(phrase, objects), domain }
+}
+
+/** Names the picture and its largest objects: what can be seen of it at a low resolution. */
+function globalCaption(phrase: string, objects: readonly SynthObject[]): string {
+  const area = ({ box: [x1, y1, x2, y2] }: SynthObject) => (x2 - x1) * (y2 - y1)
+  const largest = objects.toSorted((a, b) => area(b) - area(a)).slice(0, 4)
+  return `${phrase} with ${largest.map(({ caption }) => caption).join(', ')}`
+}
+
+/** The pixels without their alpha: every drawing is opaque. */
+export function rgbOf(canvas: Canvas): RgbPicture {
+  const { width, height } = canvas
+  const rgba = canvas.data()
+  const data = new Uint8Array(width * height * 3)
+  for (let i = 0, j = 0; j < data.length; i += 4, j += 3) {
+    data[j] = rgba[i]!
+    data[j + 1] = rgba[i + 1]!
+    data[j + 2] = rgba[i + 2]!
+  }
+  return { width, height, data }
+}
