@@ -2,7 +2,7 @@
 // looks when asked. Runs wherever the encoder runs.
 
 import type { Box } from '@ps3js/patch-selector'
-import { gridSizes, type PS3Encoder, type Tokenizer } from '@ps3js/ps3-encoder'
+import type { PS3Encoder, Tokenizer } from '@ps3js/ps3-encoder'
 import {
   concat,
   InvalidArgumentError,
@@ -124,16 +124,13 @@ async function measureBatch(
   options: EvaluateOptions,
 ): Promise<BatchFeatures> {
   using scope = new TensorScope()
-  const { imageFeatures, textFeatures, bottomUp, topDown } = scope.track(
+  const { imageFeatures, textFeatures, bottomUp, topDown, grids } = scope.track(
     await pretrainForward(encoder, collate(batch, tokenizer), options, (body) => tidy(body)),
   )
   const prior = await probabilityMaps(bottomUp)
   const asked = await probabilityMaps(topDown)
-  const { vision, trunk } = encoder.config
   batch.forEach(({ boxes, image }, i) => {
     if (boxes.length === 0) return
-    const sizes = gridSizes(vision.ps3_scales, trunk.patch_size, image.height, image.width)
-    const grids = sizes.slice(1).map((size) => size.grid)
     recall.add({ boxes, imageSize: image, grids, bottomUp: prior[i]!, topDown: asked[i]! })
   })
   return scope.keep({ image: imageFeatures, text: textFeatures })

@@ -74,6 +74,8 @@ const lossSchema = z.strictObject({
   topDown: weight.default(1),
   /** Adds a dice loss to both box losses. */
   dice: z.boolean().default(false),
+  /** Contrast captions of one picture with each other too. */
+  intraImageNegatives: z.boolean().default(false),
 })
 
 const selectionSchema = z.strictObject({
@@ -81,6 +83,10 @@ const selectionSchema = z.strictObject({
   selectWithGroundTruth: z.boolean().default(true),
   /** Pool the picture's feature from tokens inside the region only. */
   poolGroundTruthTokensOnly: z.boolean().default(true),
+  /** High-res tokens attend to the low-res keys and values too. */
+  attendToLowRes: z.boolean().default(true),
+  /** Patches looked at per picture, over all high scales. Default: the model's own number. */
+  budget: positive.optional(),
 })
 
 const logSchema = z.strictObject({
@@ -114,7 +120,8 @@ const checkpointSchema = z.strictObject({
 const configSchema = z
   .strictObject({
     model: modelSchema,
-    data: dataSchema,
+    /** May be left out where the program brings its own samples. */
+    data: dataSchema.optional(),
     seed: whole.default(0),
     /** Samples per step that are contrasted with each other. */
     batch: positive.default(32),

@@ -3,6 +3,7 @@
 
 import {
   checkpointSource,
+  configJson,
   ImageProcessor,
   type ImageProcessorConfig,
   type PS3Config,
@@ -67,7 +68,10 @@ export async function buildModel(
       `the tokenizer has ${tokenizer.vocabSize} tokens, the model's text tower ${parsed.text.vocab_size}: they must fit`,
     )
   }
-  const encoder = new PS3Encoder({ config: parsed, normalization: processor, tokenizer, contrastive: true })
+  const parts = { normalization: processor, tokenizer, contrastive: true }
+  // As a checkpoint spells it, so that a run that was taken up writes the same bytes.
+  const spelled = configJson(new PS3Encoder({ ...parts, config: parsed }))
+  const encoder = new PS3Encoder({ ...parts, config: parseConfig(spelled, parsed.trunk) })
   return { encoder, tokenizer, processor, tokenizerConfig, tokenizerFiles }
 }
 

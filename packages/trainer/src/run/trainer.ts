@@ -14,6 +14,7 @@ import type { EvaluatedModel } from '../evaluate/evaluate.ts'
 import { type AdamW, type AdamWState, adamW, applyValues, disposeAdamW } from '../optim/adamw.ts'
 import { clipGradients, globalNorm } from '../optim/clip.ts'
 import { type ParameterGroup, parameterGroups } from '../optim/groups.ts'
+import { clampLogitScale } from '../optim/logit-scale.ts'
 import { schedule } from '../optim/schedule.ts'
 import type { PretrainBatch } from '../pretrain/batch.ts'
 import { checkpointedBlocks, plainBlocks } from '../pretrain/blocks.ts'
@@ -57,7 +58,7 @@ export class Trainer {
       freeze,
     })
     this.#rateAt = schedule({ ...shape, learningRate, totalSteps: totalSteps(config) })
-    const { dice, ...lossWeights } = loss
+    const { dice, intraImageNegatives: _, ...lossWeights } = loss
     this.#options = {
       ...selection,
       lossWeights,
@@ -78,7 +79,9 @@ export class Trainer {
    * before the step.
    */
   async train(batch: PretrainBatch): Promise<StepReport> {
-    const { losses, gradients, selections } = await pretrainStep(this.model.encoder, batch, this.#options)
+    const { encoder } = this.model
+    const contrasted = this.#config.loss.intraImageNegatives ? { ...batch, pictures: undefined } : batch
+    const { losses, gradients, selections } = await pretrainStep(encoder, contrasted, this.#options)
     if (!Number.isFinite(losses.total)) {
       for (const gradient of gradients.values()) gradient.dispose()
       throw new InvalidArgumentError(
@@ -97,6 +100,7 @@ export class Trainer {
     )
     this.#moments = state
     applyValues(this.#groups, values)
+    clampLogitScale(encoder)
     this.#step++
     return {
       step: this.#step,
