@@ -13,6 +13,8 @@ export const PACKAGES = [
   'patch-selector',
   'ps3-encoder',
   'contrastive-loss',
+  'language-model',
+  'vila-hd-connector',
   'data-pipeline',
   'data-synth',
   'trainer',

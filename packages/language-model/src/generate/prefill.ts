@@ -1,0 +1,91 @@
+// Reading prompts: their keys and values go into caches, chunk by chunk, so that memory does not grow with the prompt.
+
+import { concat, InvalidArgumentError, slice, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
+import type { KeyValueCache } from '../model/kv-cache.ts'
+import type { Qwen2 } from '../model/qwen2.ts'
+import { runSteps } from './run-steps.ts'
+
+/** Token ids, or embeddings [N, hidden] for prompts that hold more than text. */
+export type Prompt = readonly number[] | Int32Array | Tensor
+
+export interface PrefillOptions {
+  /** Tokens that go through the layers together, of all sequences. Default 512. */
+  chunkTokens?: number
+  signal?: AbortSignal
+  /** Tokens read so far, of all sequences. */
+  onProgress?: (progress: { read: number; total: number }) => void
+}
+
+/** A prompt, and the cache that holds what comes before it. */
+export interface PrefillPart {
+  prompt: Prompt
+  past: KeyValueCache
+}
+
+/**
+ * Reads prompts of any lengths. Each cache then holds its prompt, too; when this throws, an unknown part of it: dispose
+ * or truncate the caches.
+ *
+ * @returns the hidden state after the final norm of each prompt's last token: [prompts, hidden]
+ * @throws InvalidArgumentError for an empty prompt, ids outside the vocabulary, or a sequence that grows too long
+ */
+export async function prefill(
+  model: Qwen2,
+  parts: readonly PrefillPart[],
+  { chunkTokens = 512, signal, onProgress }: PrefillOptions = {},
+): Promise<Tensor> {
+  const lengths = parts.map(({ prompt }) => promptLength(prompt))
+  parts.forEach(({ past }, i) => {
+    checkRoom(model, past.length, lengths[i]!, 0)
+  })
+  const total = lengths.reduce((sum, length) => sum + length, 0)
+  const read = lengths.map(() => 0)
+  using scope = new TensorScope()
+  const finished: Tensor[] = []
+  for (;;) {
+    const unread = parts.map((_, i) => i).filter((i) => read[i]! < lengths[i]!)
+    if (unread.length === 0) break
+    const each = Math.max(1, Math.floor(chunkTokens / unread.length))
+    const taken = unread.map((i) => Math.min(each, lengths[i]! - read[i]!))
+    const embeddings = scope.run(() =>
+      concat(
+        unread.map((i, u) => embedPrompt(model, parts[i]!.prompt, read[i]!, taken[u]!)),
+        0,
+      ),
+    )
+    const rows = unread.map((i, u) => ({ length: taken[u]!, past: parts[i]!.past }))
+    const { last } = scope.track(await runSteps(model.steps(embeddings, rows), signal))
+    let row = 0
+    unread.forEach((i, u) => {
+      row += taken[u]!
+      read[i]! += taken[u]!
+      if (read[i] === lengths[i]) finished[i] = scope.run(() => slice(last, [row - 1, 0], [1, -1]))
+    })
+    scope.keep([embeddings, last])
+    embeddings.dispose()
+    last.dispose()
+    onProgress?.({ read: read.reduce((sum, n) => sum + n, 0), total })
+  }
+  return tidy(() => concat(finished, 0))
+}
+
+export function promptLength(prompt: Prompt): number {
+  const length = 'shape' in prompt ? prompt.shape[0]! : prompt.length
+  if (length > 0) return length
+  throw new InvalidArgumentError('a prompt is empty: it needs at least one token')
+}
+
+/** Before any work starts: does everything fit into the model's context? */
+export function checkRoom(model: Qwen2, past: number, prompt: number, answer: number): void {
+  const { maxPositions, ropeFactor } = model.config
+  const limit = maxPositions * ropeFactor
+  if (past + prompt + answer <= limit) return
+  throw new InvalidArgumentError(
+    `${past + prompt} tokens of prompt and up to ${answer} of answer are more than the ${limit} positions of this model: shorten the prompt, or ask for at most ${Math.max(0, limit - past - prompt)}`,
+  )
+}
+
+function embedPrompt(model: Qwen2, prompt: Prompt, start: number, count: number): Tensor {
+  if ('shape' in prompt) return slice(prompt, [start, 0], [count, -1])
+  return model.embed(prompt.slice(start, start + count))
+}

@@ -1,0 +1,23 @@
+// @ps3js/language-model: Qwen2 language models over tensor: loading, cached generation, sampling, training.
+
+export { type LanguageModelConfig, languageModelConfigJson, parseLanguageModelConfig } from './config.ts'
+export {
+  type GeneratedToken,
+  type GenerateOptions,
+  type GenerationPart,
+  generate,
+} from './generate/generate.ts'
+export { type PrefillOptions, type PrefillPart, type Prompt, prefill } from './generate/prefill.ts'
+export { type Candidate, distribution, type SamplingOptions } from './generate/sampling.ts'
+export type { SequencePart } from './model/attention.ts'
+export { cacheBytesPerToken, KeyValueCache } from './model/kv-cache.ts'
+export {
+  type EmbeddingLayer,
+  float32Layers,
+  type LayerFactory,
+  type LinearLayer,
+  type LinearShape,
+} from './model/layers.ts'
+export { type ForwardOptions, type ForwardOutput, Qwen2 } from './model/qwen2.ts'
+export { type LoadModelOptions, loadModel, saveModel } from './pretrained/load.ts'
+export { crossEntropy, IGNORED, nextTokenLoss } from './train/loss.ts'

@@ -1,0 +1,87 @@
+// Causal self-attention with shared keys and values, over sequences that lie one after another.
+// T tokens of all sequences, H heads, K heads of keys and values, D width of a head.
+
+import { attention, concat, Module, reshape, split, type Tensor, tidy } from '@ps3js/tensor'
+import type { LanguageModelConfig } from '../config.ts'
+import type { KeyValueCache } from './kv-cache.ts'
+import type { LayerFactory, LinearLayer } from './layers.ts'
+import { type RotaryTables, rotate } from './rotary.ts'
+
+/** New tokens of one sequence, in the order of the rows, and the keys and values of those before them. */
+export interface SequencePart {
+  length: number
+  past?: KeyValueCache | null
+}
+
+export class SelfAttention extends Module {
+  readonly q_proj: LinearLayer
+  readonly k_proj: LinearLayer
+  readonly v_proj: LinearLayer
+  readonly o_proj: LinearLayer
+  readonly #config: LanguageModelConfig
+
+  constructor(config: LanguageModelConfig, layers: LayerFactory) {
+    super()
+    const { hiddenSize, numHeads, numKeyValueHeads, headDim, initializerRange: std } = config
+    const project = (name: string, inFeatures: number, outFeatures: number, bias: boolean) =>
+      layers.linear({ name, inFeatures, outFeatures, bias, std })
+    this.q_proj = project('q_proj', hiddenSize, numHeads * headDim, true)
+    this.k_proj = project('k_proj', hiddenSize, numKeyValueHeads * headDim, true)
+    this.v_proj = project('v_proj', hiddenSize, numKeyValueHeads * headDim, true)
+    this.o_proj = project('o_proj', numHeads * headDim, hiddenSize, false)
+    this.#config = config
+  }
+
+  /** x [T, hidden] -> the attended tokens [T, hidden], and their keys | values [T, 2KD] for the caches. */
+  forward(
+    x: Tensor,
+    rotary: RotaryTables,
+    parts: readonly SequencePart[],
+    layer: number,
+  ): { output: Tensor; keysValues: Tensor } {
+    const { numHeads, numKeyValueHeads, headDim } = this.#config
+    const tokens = x.shape[0]!
+    return tidy(() => {
+      const projected = concat([this.q_proj.forward(x), this.k_proj.forward(x)], 1)
+      const turned = rotate(reshape(projected, [tokens, numHeads + numKeyValueHeads, headDim]), rotary)
+      const [q, k] = split(turned, [numHeads, numKeyValueHeads], 1) as [Tensor, Tensor]
+      const v = this.v_proj.forward(x)
+      const keyWidth = numKeyValueHeads * headDim
+      const keys = reshape(k, [tokens, keyWidth])
+      const attended = this.#attend(reshape(q, [tokens, numHeads * headDim]), keys, v, parts, layer)
+      return { output: this.o_proj.forward(attended), keysValues: concat([keys, v], 1) }
+    })
+  }
+
+  /** Sequences of one length without a past go together; others one by one, so that none is padded. */
+  #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
+    const [first] = parts
+    const together = parts.every(({ length, past }) => length === first?.length && !past?.length)
+    if (together) return this.#attendOnce(q, k, v, parts.length)
+    const lengths = parts.map(({ length }) => length)
+    const [qs, ks, vs] = [q, k, v].map((x) => split(x, lengths, 0) as Tensor[])
+    const outputs = parts.map(({ past }, i) => this.#attendOnce(qs![i]!, ks![i]!, vs![i]!, 1, past, layer))
+    return concat(outputs, 0)
+  }
+
+  #attendOnce(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    batch: number,
+    past?: KeyValueCache | null,
+    layer = 0,
+  ): Tensor {
+    const { numHeads, numKeyValueHeads } = this.#config
+    const byBatch = (x: Tensor) => reshape(x, [batch, x.shape[0]! / batch, x.shape[1]!])
+    const { settled, recent } = past?.layer(layer) ?? { settled: null, recent: null }
+    let [keys, values] = [byBatch(k), byBatch(v)]
+    if (recent) {
+      const [recentKeys, recentValues] = split(recent, 2, 2) as [Tensor, Tensor]
+      keys = concat([recentKeys, keys], 1)
+      values = concat([recentValues, values], 1)
+    }
+    const options = { numHeads, numKeyValueHeads, causal: true, prefix: settled ?? undefined }
+    return reshape(attention(byBatch(q), keys, values, options), q.shape)
+  }
+}

@@ -1,0 +1,119 @@
+// The decoder against recorded outputs of transformers, on every backend.
+import { dispose, Tape, type Tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
+import { beforeAll, expect, it } from 'vitest'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { generate, KeyValueCache, nextTokenLoss, prefill } from '../index.ts'
+import { BACKENDS, largestDifference, loadRecorded, RECORDED, readRecorded } from '../recorded.fixture.ts'
+
+// Logits up to 20 and hidden states up to 10 through three float32 layers: the noise floor is about 1e-5.
+const TOLERANCE = 2e-4
+
+for (const [backend, describeBackend] of BACKENDS) {
+  describeBackend(`recorded outputs on ${backend}`, () => {
+    beforeAll(() => useBackend(backend))
+
+    it.each(RECORDED)('%s: hidden states and logits', async (name) => {
+      const recorded = await readRecorded(name)
+      await expectNoLeak(async () => {
+        const model = await loadRecorded(name)
+        const ids = await recorded.rows('ids')
+        const outputs = tidy(() => {
+          const parts = ids.map(({ length }) => ({ length }))
+          const { last, hiddenStates } = model.forward(model.embed(ids.flat()), parts, {
+            hiddenStates: [0, 1, 2],
+          })
+          return { ...Object.fromEntries(hiddenStates), 3: last, logits: model.logits(last) }
+        })
+        for (const [key, output] of Object.entries(outputs) as [string, Tensor][]) {
+          const want = await recorded.read(key === 'logits' ? key : `hidden.${key}`)
+          expect(largestDifference(await tensorData(output), want), key).toBeLessThan(TOLERANCE)
+        }
+        dispose(Object.values(outputs))
+        model.dispose()
+      })
+    })
+
+    it.each(RECORDED)('%s: a shorter sequence beside a longer one', async (name) => {
+      const recorded = await readRecorded(name)
+      const model = await loadRecorded(name)
+      const mask = await recorded.rows('attention_mask')
+      const ids = (await recorded.rows('ids')).map((row, i) => row.filter((_, t) => mask[i]![t] === 1))
+      const logits = tidy(() => {
+        const parts = ids.map(({ length }) => ({ length }))
+        return model.logits(model.forward(model.embed(ids.flat()), parts).last)
+      })
+      const want = (await recorded.rows('logits_masked')).filter((_, row) => mask.flat()[row] === 1)
+      expect(largestDifference(await tensorData(logits), want.flat())).toBeLessThan(TOLERANCE)
+      logits.dispose()
+      model.dispose()
+    })
+
+    it.each(RECORDED)('%s: greedy ids', async (name) => {
+      const recorded = await readRecorded(name)
+      await expectNoLeak(async () => {
+        const model = await loadRecorded(name)
+        const ids = await recorded.rows('ids')
+        const got: number[][] = ids.map(() => [])
+        const parts = ids.map((prompt) => ({ prompt }))
+        for await (const { sequence, id } of generate(model, parts, { maxTokens: 12 }))
+          got[sequence]!.push(id)
+        expect(got).toEqual(await recorded.rows('greedy_ids'))
+        model.dispose()
+      })
+    })
+
+    it.each(RECORDED)('%s: logits of the same tokens, one by one after a prompt in chunks', async (name) => {
+      const recorded = await readRecorded(name)
+      await expectNoLeak(async () => {
+        const model = await loadRecorded(name)
+        const [prompt] = await recorded.rows('ids')
+        const [greedy] = await recorded.rows('greedy_ids')
+        const want = (await recorded.rows('greedy_logits')).slice(0, greedy!.length)
+        const past = new KeyValueCache(model.config)
+        let last = await prefill(model, [{ prompt: prompt!, past }], { chunkTokens: 5 })
+        for (const [step, id] of greedy!.entries()) {
+          const logits = tidy(() => model.logits(last))
+          expect(largestDifference(await tensorData(logits), want[step]!), `step ${step}`).toBeLessThan(
+            TOLERANCE,
+          )
+          dispose([logits, last])
+          last = await prefill(model, [{ prompt: [id], past }])
+        }
+        dispose([last])
+        past.dispose()
+        model.dispose()
+      })
+    })
+
+    it.each(RECORDED)('%s: loss and gradients', async (name) => {
+      const recorded = await readRecorded(name)
+      await expectNoLeak(async () => {
+        const model = await loadRecorded(name)
+        const ids = await recorded.rows('ids')
+        const labels = await recorded.rows('labels')
+        const tape = new Tape()
+        const loss = tape.record(() => {
+          const parts = ids.map(({ length }) => ({ length }))
+          return nextTokenLoss(model, model.forward(model.embed(ids.flat()), parts).last, labels)
+        })
+        // A mean of 15 terms of size 10.
+        expect(largestDifference(await tensorData(loss), await recorded.read('loss'))).toBeLessThan(1e-4)
+        const wanted = recorded.names.filter((tensor) => tensor.startsWith('grad.'))
+        const parameters = model.stateDict()
+        const gradients = tape.gradients(
+          [{ y: loss }],
+          wanted.map((tensor) => parameters[tensor.slice('grad.'.length)]!),
+        )
+        expect(wanted.length).toBeGreaterThan(12)
+        for (const [i, tensor] of wanted.entries()) {
+          const want = await recorded.read(tensor)
+          const scale = want.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+          const difference = largestDifference(await tensorData(gradients[i]!), want)
+          expect(difference, tensor).toBeLessThan(TOLERANCE * scale)
+        }
+        dispose([loss, ...(gradients as Tensor[])])
+        model.dispose()
+      })
+    })
+  })
+}

@@ -1,0 +1,167 @@
+// The language model: token ids or embeddings in, hidden states and logits out. Synchronous and differentiable; what
+// takes long goes layer by layer through `steps`. T tokens of all sequences, one after another; V vocabulary.
+
+import {
+  CheckpointError,
+  dispose,
+  InvalidArgumentError,
+  type LoadOptions,
+  Module,
+  reshape,
+  type StateSource,
+  split,
+  type Tensor,
+  TensorScope,
+  tidy,
+} from '@ps3js/tensor'
+import type { LanguageModelConfig } from '../config.ts'
+import type { SequencePart } from './attention.ts'
+import { Decoder } from './decoder.ts'
+import { float32Layers, type LayerFactory, type LinearLayer } from './layers.ts'
+import { rotaryTables } from './rotary.ts'
+
+export interface ForwardOptions {
+  /** Hidden states to keep besides the last: 0 is the embeddings, i the output of layer i, before the final norm. */
+  hiddenStates?: readonly number[]
+}
+
+export interface ForwardOutput {
+  /** Hidden states after the final norm, which the head reads: [T, hidden] */
+  last: Tensor
+  /** Those asked for, by index: [T, hidden] */
+  hiddenStates: Map<number, Tensor>
+}
+
+export class Qwen2 extends Module {
+  readonly model: Decoder
+  readonly lm_head: LinearLayer | null
+  readonly config: LanguageModelConfig
+
+  /** Builds the model without values: follow with `initialize(seed)` or `loadStateDict(...)`, or use `loadLanguageModel`. */
+  constructor(config: LanguageModelConfig, layers: LayerFactory = float32Layers) {
+    super()
+    this.config = config
+    this.model = new Decoder(config, layers)
+    const { hiddenSize, vocabSize, initializerRange: std } = config
+    const shape = { name: 'lm_head', inFeatures: hiddenSize, outFeatures: vocabSize, bias: false, std }
+    this.lm_head = config.tiedHead ? null : layers.linear(shape)
+  }
+
+  /** Embeddings of token ids: [T, hidden]. Throws InvalidArgumentError for ids outside the vocabulary. */
+  embed(ids: Int32Array | readonly number[]): Tensor {
+    const { vocabSize } = this.config
+    const wrong = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize))
+    if (wrong >= 0) {
+      throw new InvalidArgumentError(
+        `token id ${ids[wrong]} (at ${wrong} of ${ids.length}) is not in the vocabulary of ${vocabSize}: does the tokenizer belong to this model?`,
+      )
+    }
+    return this.model.embed_tokens.lookUp(Int32Array.from(ids))
+  }
+
+  /**
+   * Runs all layers. Sequences lie one after another in the rows; each part's tokens follow those that its `past` holds,
+   * which receives theirs.
+   *
+   * @param embeddings [T, hidden], T the sum of the parts' lengths
+   */
+  forward(embeddings: Tensor, parts: readonly SequencePart[], options: ForwardOptions = {}): ForwardOutput {
+    const steps = this.steps(embeddings, parts, options)
+    for (;;) {
+      const { done, value } = steps.next()
+      if (done) return value
+    }
+  }
+
+  /** `forward`, with a pause after every layer. Caches change at the end only: what is left early leaves no trace. */
+  *steps(
+    embeddings: Tensor,
+    parts: readonly SequencePart[],
+    { hiddenStates = [] }: ForwardOptions = {},
+  ): Generator<void, ForwardOutput> {
+    this.#check(embeddings, parts)
+    const { numLayers } = this.config
+    const scope = new TensorScope()
+    const added: Tensor[][] = []
+    try {
+      const rotary = scope.run(() => ({ ...rotaryTables(positionsOf(parts), this.config) }))
+      const kept = new Map<number, Tensor>()
+      let x = scope.track(embeddings.clone())
+      for (const [i, layer] of this.model.layers.entries()) {
+        if (hiddenStates.includes(i)) kept.set(i, scope.track(x.clone()))
+        const { output, keysValues } = scope.run(() => layer.forward(x, rotary, parts, i))
+        if (parts.some(({ past }) => past)) added.push(scope.run(() => bySequence(keysValues, parts)))
+        scope.keep([keysValues, x])
+        dispose([keysValues, x])
+        x = output
+        yield
+      }
+      const last = scope.run(() => this.model.norm.forward(x))
+      if (hiddenStates.includes(numLayers)) kept.set(numLayers, scope.track(last.clone()))
+      parts.forEach(({ past, length }, s) => {
+        past?.append(
+          added.map((rows) => rows[s]!),
+          length,
+        )
+      })
+      scope.keep([last, ...kept.values()])
+      return { last, hiddenStates: kept }
+    } finally {
+      scope.dispose()
+    }
+  }
+
+  /** Scores of the next token: hidden states after the final norm [..., hidden] -> [..., V] */
+  logits(last: Tensor): Tensor {
+    return this.lm_head ? this.lm_head.forward(last) : this.model.embed_tokens.project(last)
+  }
+
+  /** Loads a checkpoint; the spare copy of the head that some files of tied models hold is left alone. */
+  override async loadStateDict(source: StateSource, options: LoadOptions = {}): Promise<void> {
+    const { ignore = () => false } = options
+    const tied = this.lm_head === null
+    const spare = (name: string) =>
+      (tied && name === 'lm_head.weight') || name.endsWith('.rotary_emb.inv_freq') || ignore(name)
+    const missingHead = !tied && ![...source.names()].some((name) => name.startsWith('lm_head.'))
+    if (missingHead) {
+      throw new CheckpointError(
+        'the checkpoint has no lm_head.weight, but config.json says tie_word_embeddings false: set it to true if the head is the embedding table',
+      )
+    }
+    await super.loadStateDict(source, { ...options, ignore: spare })
+  }
+
+  #check(embeddings: Tensor, parts: readonly SequencePart[]): void {
+    const { hiddenSize, maxPositions, ropeFactor } = this.config
+    const tokens = parts.reduce((sum, { length }) => sum + length, 0)
+    const [rows, width] = embeddings.shape
+    if (embeddings.rank !== 2 || rows !== tokens || width !== hiddenSize || tokens === 0) {
+      throw new InvalidArgumentError(
+        `embeddings are [${embeddings.shape.join(', ')}], expected [${tokens}, ${hiddenSize}]: one row for each token, at least one`,
+      )
+    }
+    const limit = maxPositions * ropeFactor
+    for (const { length, past } of parts) {
+      const total = length + (past?.length ?? 0)
+      if (total <= limit) continue
+      throw new InvalidArgumentError(
+        `a sequence of ${total} tokens is longer than the ${limit} positions that this model was made for: shorten it`,
+      )
+    }
+  }
+}
+
+function positionsOf(parts: readonly SequencePart[]): number[] {
+  return parts.flatMap(({ length, past }) => Array.from({ length }, (_, i) => (past?.length ?? 0) + i))
+}
+
+/** [T, 2KD] -> [1, length, 2KD] for each sequence */
+function bySequence(keysValues: Tensor, parts: readonly SequencePart[]): Tensor[] {
+  return tidy(() =>
+    split(
+      keysValues,
+      parts.map(({ length }) => length),
+      0,
+    ).map((rows) => reshape(rows, [1, ...rows.shape])),
+  )
+}

@@ -1,0 +1,3 @@
+// @ps3js/vila-hd-connector: between a vision encoder that looks closely and a language model.
+
+export {}
