@@ -3,6 +3,7 @@
 export { installNative, nativeStatus } from '#platform'
 export * from './backend/index.ts'
 export * from './errors.ts'
+export * from './image/index.ts'
 export type { InstallOptions, InstallProgress, NativeStatus, NativeVariantStatus } from './native/index.ts'
 export * from './nn/index.ts'
 export * from './ops/index.ts'

@@ -8,8 +8,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ImageError, InvalidArgumentError, ResourceError } from '@ps3js/tensor'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { formulaImage } from '../../../../tools/formula-image.ts'
 import { decodeImage } from './decode-image.ts'
-import { formulaImage } from './formula-image.fixture.ts'
 import { sameBytes } from './same-bytes.fixture.ts'
 
 const input = (name: string) =>

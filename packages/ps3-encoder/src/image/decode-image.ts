@@ -1,10 +1,9 @@
 // Anything that holds a picture to RGB bytes, as Pillow's `convert('RGB')` would see them where the two agree.
 // Departures from the reference's processor: EXIF rotation is applied, transparency becomes white (the reference
 // drops alpha and shows what lies under it), 16-bit grey is scaled (the reference clips it at 255).
-import { ImageError, InvalidArgumentError } from '@ps3js/tensor'
+import { checkRgbImage, ImageError, InvalidArgumentError, type RgbImage } from '@ps3js/tensor'
 import { decodeDrawable, decodeEncoded, fetchSource } from '#platform'
 import { checkPixelLimit, DEFAULT_LIMIT_PIXELS, flattenOnWhite } from './pixels.ts'
-import { checkRgbImage, type RgbImage } from './rgb-image.ts'
 
 /** Pixels with or without alpha, 8 bits each, as `ImageData` holds them. */
 export interface PixelData {

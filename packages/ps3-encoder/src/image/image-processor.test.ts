@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { RgbImage } from '@ps3js/tensor'
 import { ConfigError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
+import { formulaImage } from '../../../../tools/formula-image.ts'
 import { decodeImage } from './decode-image.ts'
-import { formulaImage } from './formula-image.fixture.ts'
 import { ImageProcessor } from './image-processor.ts'
 import { OPENAI_MEAN, OPENAI_STD } from './normalization.ts'
-import type { RgbImage } from './rgb-image.ts'
 import { sameBytes } from './same-bytes.fixture.ts'
 
 interface Case {

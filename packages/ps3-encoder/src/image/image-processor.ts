@@ -1,10 +1,8 @@
 // What `preprocessor_config.json` says about a model's pictures: the size to squash to and the normalisation.
 // The reference is PS3ImageProcessor; its resize is Pillow's, which `resize` repeats to the last bit.
-import { ConfigError } from '@ps3js/tensor'
+import { ConfigError, checkRgbImage, type RgbImage, resize } from '@ps3js/tensor'
 import { z } from 'zod'
 import { normalizationTable, OPENAI_MEAN, OPENAI_STD } from './normalization.ts'
-import { resize } from './resize.ts'
-import { checkRgbImage, type RgbImage } from './rgb-image.ts'
 
 const pixels = z.int().positive()
 const perChannel = z.union([z.number().transform((v) => [v, v, v]), z.array(z.number()).length(3)])

@@ -1,11 +1,11 @@
 // Patch sampling against recorded PyTorch results and a direct float64 resize.
 import { readFileSync } from 'node:fs'
+import type { RgbImage } from '@ps3js/tensor'
 import { ImageError, InvalidArgumentError, Random } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
+import { formulaImage } from '../../../../tools/formula-image.ts'
 import { cubicTaps } from './cubic-taps.ts'
-import { formulaImage } from './formula-image.fixture.ts'
 import { OPENAI_MEAN, OPENAI_STD } from './normalization.ts'
-import type { RgbImage } from './rgb-image.ts'
 import { samplePatches } from './sample-patches.ts'
 
 interface Recorded {

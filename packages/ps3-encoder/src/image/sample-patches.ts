@@ -1,9 +1,8 @@
 // Resizes and cuts out only the patches that are asked for, from bytes to normalised floats.
 // PS3 (arXiv 2503.19903) looks at a few thousand patches of a 4K picture: the rest is never resampled.
-import { InvalidArgumentError } from '@ps3js/tensor'
+import { checkRgbImage, InvalidArgumentError, type RgbImage } from '@ps3js/tensor'
 import { type CubicTaps, cubicTaps } from './cubic-taps.ts'
 import { checkMeanStd, normalizationTable } from './normalization.ts'
-import { checkRgbImage, type RgbImage } from './rgb-image.ts'
 
 /**
  * Patches of the picture resized to `targetHeight` x `targetWidth`, normalised, each flattened (channel, row, column).

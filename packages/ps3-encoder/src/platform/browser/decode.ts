@@ -1,7 +1,6 @@
 // Decoding in the browser: createImageBitmap, told to leave the stored pixel values alone, and a canvas to read from.
-import { ImageError } from '@ps3js/tensor'
+import { ImageError, type RgbImage } from '@ps3js/tensor'
 import { checkPixelLimit, type DecodeContext } from '../../image/pixels.ts'
-import type { RgbImage } from '../../image/rgb-image.ts'
 import { fetchBytes } from '../fetch-bytes.ts'
 
 /** No colour conversion: the models' training data was read without profiles. */

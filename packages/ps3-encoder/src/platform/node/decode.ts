@@ -2,10 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ImageError, ResourceError } from '@ps3js/tensor'
+import { ImageError, ResourceError, type RgbImage } from '@ps3js/tensor'
 import type { Sharp } from 'sharp'
 import { checkPixelLimit, type DecodeContext } from '../../image/pixels.ts'
-import type { RgbImage } from '../../image/rgb-image.ts'
 import { fetchBytes } from '../fetch-bytes.ts'
 
 /** Formats of pictures. sharp can also render SVG and others that reach out to files or hide huge canvases. */

@@ -1,9 +1,9 @@
 // Resizing against Pillow: recorded hashes of whole results, so every bit counts.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { ImageError, InvalidArgumentError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
-import { formulaImage } from './formula-image.fixture.ts'
+import { formulaImage } from '../../../../tools/formula-image.ts'
+import { ImageError, InvalidArgumentError } from '../errors.ts'
 import { resize, resizeBicubic, resizeBilinear } from './resize.ts'
 
 interface Recorded {
@@ -16,7 +16,7 @@ interface Recorded {
 }
 
 const recorded = JSON.parse(
-  readFileSync(new URL('../../fixtures/preprocess/resize-hashes.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../fixtures/image/resize-hashes.json', import.meta.url), 'utf8'),
 ) as Recorded[]
 const sha256 = (data: Uint8Array | Uint8ClampedArray) => createHash('sha256').update(data).digest('hex')
 

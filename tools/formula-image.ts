@@ -1,5 +1,5 @@
 // A busy picture computed from its coordinates, so that recorded results need no stored input.
-import type { RgbImage } from './rgb-image.ts'
+import type { RgbImage } from '../packages/tensor/src/index.ts'
 
 /** Every byte from its row, column and channel; the recorded patches and resize hashes were made from it. */
 export function formulaImage(height: number, width: number): RgbImage {

@@ -1,6 +1,6 @@
 // Antialiased resizing of 8-bit pictures, identical to the last bit to Pillow's Image.resize on RGB
 // (Pillow 13, src/libImaging/Resample.c): fixed-point weights, two passes, bytes in between.
-import { ImageError, InvalidArgumentError } from '@ps3js/tensor'
+import { ImageError, InvalidArgumentError } from '../errors.ts'
 import { checkRgbImage, type RgbImage } from './rgb-image.ts'
 
 export type Interpolation = 'bicubic' | 'bilinear'

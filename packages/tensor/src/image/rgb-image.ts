@@ -1,5 +1,5 @@
 // A decoded picture: 8-bit RGB, interleaved, row-major. Pictures are held as bytes, never as floats.
-import { ImageError } from '@ps3js/tensor'
+import { ImageError } from '../errors.ts'
 
 export interface RgbImage {
   readonly width: number
