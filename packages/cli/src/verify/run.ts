@@ -3,6 +3,8 @@
 import type { PS3Encoder } from '@ps3js/ps3-encoder'
 import { ConfigError, TensorScope } from '@ps3js/tensor'
 import { replayInterpolate } from './interpolate.ts'
+import { replayLoss } from './loss.ts'
+import type { LossCase } from './loss-records.ts'
 import { loadFamily } from './model.ts'
 import { replayPreprocess } from './preprocess.ts'
 import { type CaseReport, caseReport, failed, type VerifyReport } from './report.ts'
@@ -38,6 +40,12 @@ interface ReplayOptions {
 
 const caseKind = async (store: FixtureStore) => (await readJson<{ kind?: string }>(store, 'case.json')).kind
 
+/** Other losses are recorded under the same kind, with other tensors. */
+async function isContrastiveLoss(store: FixtureStore): Promise<boolean> {
+  const { kind, tensors = {} } = await readJson<Partial<LossCase>>(store, 'case.json')
+  return kind === 'loss' && 'image_features' in tensors
+}
+
 const kinds: readonly Kind[] = [
   { matches: (names) => names.includes('model/') && names.includes('cases/'), replay: replayFamily },
   {
@@ -51,6 +59,10 @@ const kinds: readonly Kind[] = [
   {
     matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === 'train_step',
     replay: (store, { wants }) => replayTrainStep(store, wants),
+  },
+  {
+    matches: async (names, store) => names.includes('case.json') && (await isContrastiveLoss(store)),
+    replay: replayLoss,
   },
   { matches: (names) => names.includes('cases.json') && names.includes('in/'), replay: replayPreprocess },
   { matches: (names) => names.includes('sizes.json'), replay: replaySizes },

@@ -25,6 +25,21 @@ export async function readTensors(store: FixtureStore, path: string): Promise<Sa
   return openSafetensors(bytesSource(await store.readBytes(path), `${store.location}/${path}`))
 }
 
+/** Every tensor that the case lists is there, in its shape: one that was lost must not pass as one fewer to compare. */
+export function requireWhole(
+  { tensors: listed = {} }: { tensors?: Record<string, { shape: number[] }> },
+  tensors: SafetensorsFile,
+): void {
+  for (const [name, { shape }] of Object.entries(listed)) {
+    if (!tensors.has(name))
+      throw new ResourceError(`case.json lists ${name}, but tensors.safetensors lacks it`)
+    const stored = tensors.info(name).shape
+    if (stored.join() !== shape.join()) {
+      throw new ResourceError(`${name} is [${stored}] in tensors.safetensors, [${shape}] in case.json`)
+    }
+  }
+}
+
 /** The store below a folder of another. */
 export function below(store: FixtureStore, folder: string): FixtureStore {
   if (folder === '') return store

@@ -20,7 +20,7 @@ import { dispose, ResourceError, type SafetensorsFile, type Tensor } from '@ps3j
 import { departure } from './departures.ts'
 import { readPictures } from './model.ts'
 import { type CaseReport, caseReport, compare, failed, type OutputReport } from './report.ts'
-import { type FixtureStore, readTensors } from './store.ts'
+import { type FixtureStore, readTensors, requireWhole } from './store.ts'
 import {
   atScale,
   concatenate,
@@ -142,18 +142,6 @@ export async function replayRefused(
     return caseReport('', outputs, departure('vision', recorded)?.reason)
   } finally {
     prompt?.dispose()
-  }
-}
-
-/** Every tensor that the case lists is there, in its shape: one that was lost must not pass as one fewer to compare. */
-function requireWhole({ tensors: listed = {} }: VisionCase, tensors: SafetensorsFile): void {
-  for (const [name, { shape }] of Object.entries(listed)) {
-    if (!tensors.has(name))
-      throw new ResourceError(`case.json lists ${name}, but tensors.safetensors lacks it`)
-    const stored = tensors.info(name).shape
-    if (stored.join() !== shape.join()) {
-      throw new ResourceError(`${name} is [${stored}] in tensors.safetensors, [${shape}] in case.json`)
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 // A contrastive loss and its gradients by features that are on no tape any more: where workers exchange what they need.
 
-import { add, dispose, Tape, type Tensor, TensorScope, zerosLike } from '@ps3js/tensor'
+import { add, Tape, type Tensor, TensorScope, zerosLike } from '@ps3js/tensor'
 import { type Collective, singleProcess } from '../collective/collective.ts'
 import type { ContrastiveFeatures } from '../contrastive/features.ts'
 
@@ -75,20 +75,20 @@ export async function contrastiveGradients({
 
 /**
  * The sum of the parts that all workers have for this one, around the ring: a sum starts at its owner's neighbour, takes
- * in each worker's part and ends at the owner. `parts` are by worker; all workers have the same ones missing.
+ * in each worker's part and ends at the owner. `parts` are by owner; all workers lack the same ones of others.
  */
 async function returnToOwners(
   parts: readonly (Tensor | null)[],
   { rank, size, shift }: Collective,
 ): Promise<Tensor | null> {
-  const part = (owner: number) => parts[(owner + size) % size]!
-  if (!parts.some(Boolean)) return null
-  let travelling = part(rank - 1).clone()
+  if (!parts.some((part, owner) => part && owner !== rank)) return parts[rank]?.clone() ?? null
+  using scope = new TensorScope()
+  const shaped = parts.find(Boolean)!
+  const part = (owner: number) => parts[(owner + size) % size] ?? scope.track(zerosLike(shaped))
+  let travelling = scope.track(part(rank - 1).clone())
   for (let step = 1; step < size; step++) {
-    const arrived = await shift(travelling)
-    dispose(travelling)
-    travelling = add(arrived, part(rank - 1 - step))
-    dispose(arrived)
+    const arrived = scope.track(await shift(travelling))
+    travelling = scope.run(() => add(arrived, part(rank - 1 - step)))
   }
-  return travelling
+  return scope.keep(travelling)
 }
