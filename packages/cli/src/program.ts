@@ -5,9 +5,12 @@ import manifest from '../package.json' with { type: 'json' }
 import { EXIT, explainError, isDebug } from './cli-errors.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerConvert } from './commands/convert.ts'
+import { registerData } from './commands/data.ts'
 import { registerEncode } from './commands/encode.ts'
+import { registerEval } from './commands/eval.ts'
 import { registerInfo } from './commands/info.ts'
 import { registerNative } from './commands/native.ts'
+import { registerTrain } from './commands/train.ts'
 import type { CliContext } from './context.ts'
 import { registerVerify } from './verify/command.ts'
 
@@ -20,6 +23,9 @@ export function buildProgram(context: CliContext): Command {
   registerEncode(program, context)
   registerInfo(program, context)
   registerConvert(program, context)
+  registerData(program, context)
+  registerTrain(program, context)
+  registerEval(program, context)
   registerVerify(program, context)
   registerNative(program, context)
   registerBench(program, context)

@@ -51,7 +51,7 @@ export function recordBytes({ key, record }: RawSample): Buffer {
       `sample "${key}": ${text.length} captions (text) and ${box.length} boxes (box); give one of each per region`,
     )
   }
-  if (text.length === 0 && !globalText) {
+  if (text.length === 0 && !globalText?.length) {
     throw new InvalidArgumentError(`sample "${key}": neither a region (text, box) nor a global_text`)
   }
   for (const [i, caption] of text.entries()) {

@@ -1,0 +1,10 @@
+// The data engine: regions worth a caption, captions, shards.
+export { type CaptionOptions, type CaptionSummary, captionRegions } from './caption.ts'
+export type { RegionRule } from './choose-regions.ts'
+export { detailProposer } from './detail-proposer.ts'
+export { type PackOptions, type PackSummary, packRegions } from './pack.ts'
+export type { EncodedPicture } from './picture.ts'
+export { type CaptionPrompts, defaultPrompts } from './prompts.ts'
+export { type ProposeOptions, type ProposeSummary, proposeRegions } from './propose.ts'
+export type { Mask, Proposer } from './proposer.ts'
+export type { VisionServer } from './vision-server.ts'
