@@ -55,6 +55,10 @@ export interface SkippedSample {
 export interface PipelineState {
   version: 1
   seed: number
+  /** Size of the shuffle buffer. */
+  shuffle: number
+  /** Number of shards of the dataset. */
+  shards: number
   epoch: number
   /** Samples of this epoch that left the shuffle buffer, skipped ones included: numbers each sample's own generator. */
   position: number

@@ -1,0 +1,7 @@
+// From records and pictures to training samples, each choice drawn through `Draws`.
+export { type Box, moveBox, regionMap } from './boxes.ts'
+export { filterCaption, maskSentences, mergeCaptions } from './captions.ts'
+export { chooseCaptions } from './choose.ts'
+export { type Crop, type CropRange, drawCrop, PS3_CROP } from './crop.ts'
+export { type Draws, generatorFor, randomDraws } from './draws.ts'
+export { makeSample, type SampleOptions } from './make-sample.ts'

@@ -1,0 +1,76 @@
+// From a raw sample to one that training takes. Source: NVlabs/PS3 (training data), in the same order of choices.
+
+import { InvalidArgumentError } from '@ps3js/tensor'
+import type { RawSample, TrainingSample } from '../types.ts'
+import { type Box, isVisible, moveBox, regionMap } from './boxes.ts'
+import { filterCaption, maskSentences, mergeCaptions } from './captions.ts'
+import { chooseCaptions } from './choose.ts'
+import { type Crop, type CropRange, drawCrop, PS3_CROP } from './crop.ts'
+import { decodeCrop, pictureSize } from './decode-crop.ts'
+import type { Draws } from './draws.ts'
+
+export interface SampleOptions {
+  /** Side of the square picture in pixels: the model's largest scale. */
+  size: number
+  /** Probability of the global caption where a sample has boxes as well; null never takes it. Default 0.25. */
+  globalCaptionProb?: number | null
+  /** Boxes taken of each picture, with their captions merged into one. Default 1. */
+  boxesPerSample?: number
+  /** What crops are drawn from; null shows whole pictures, as for evaluation. Default the reference's `PS3_CROP`. */
+  crop?: CropRange | null
+  /** Whether captions keep a random run of their sentences only. Default true. */
+  maskSentences?: boolean
+}
+
+/**
+ * One departure from the reference: where the crop shows nothing of a chosen box, the whole picture is taken. The
+ * reference goes on with an empty map, and its crop never shows the outer quarter of a 16:9 picture.
+ *
+ * @throws ImageError when the picture cannot be decoded, InvalidArgumentError when the record does not fit it
+ */
+export async function makeSample(
+  { key, picture, record }: RawSample,
+  options: SampleOptions,
+  draws: Draws,
+): Promise<TrainingSample> {
+  const { size, globalCaptionProb = 0.25, boxesPerSample = 1, crop: range = PS3_CROP } = options
+  const { width, height } = await pictureSize(picture)
+  record.box?.forEach((box, i) => {
+    checkInside(box as unknown as Box, i, width, height)
+  })
+  const { captions, boxes, isGlobalText } = chooseCaptions(
+    record,
+    { globalCaptionProb, boxesPerSample },
+    draws,
+  )
+  const whole: Crop = { top: 0, left: 0, height, width }
+  const drawn = range ? drawCrop(width, height, range, draws) : whole
+  const crop = boxes.every((box) => isVisible(box, drawn)) ? drawn : whole
+  const caption = captionOf(captions, options.maskSentences ?? true, draws)
+  const image = await decodeCrop(picture, crop, size)
+  const moved = boxes.map((box) => moveBox(box, crop, size))
+  return {
+    key,
+    image,
+    boxes: moved.map((box) => [...box]),
+    caption,
+    isGlobalText,
+    region: regionMap(isGlobalText ? [[0, 0, size, size]] : moved, size),
+    ...(record.type != null && { type: record.type }),
+  }
+}
+
+function checkInside(box: Box, i: number, width: number, height: number): void {
+  if (isVisible(box, { top: 0, left: 0, width, height })) return
+  throw new InvalidArgumentError(
+    `box ${i} [${box.join(', ')}] lies outside its picture of ${width}x${height}`,
+  )
+}
+
+function captionOf(captions: readonly string[], isMasked: boolean, draws: Draws): string {
+  const kept = captions.map(filterCaption).map((text) => (isMasked ? maskSentences(text, draws) : text))
+  const caption = mergeCaptions(kept, draws)
+  if (caption.trim() === '')
+    throw new InvalidArgumentError('nothing is left of its caption after the filters')
+  return caption
+}

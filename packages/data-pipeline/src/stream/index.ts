@@ -1,0 +1,2 @@
+// Streaming training samples.
+export { type TrainingSamplesOptions, type TrainingStream, trainingSamples } from './training-samples.ts'

@@ -1,0 +1,161 @@
+// Training samples of a dataset, epoch after epoch: one seed, one order, however many workers; resumable anywhere.
+
+import { availableParallelism } from 'node:os'
+import { ConfigError, ImageError, InvalidArgumentError, ResourceError } from '@ps3js/tensor'
+import { SkipCount } from '../read/skip-count.ts'
+import type { ShardItem, ShardSource } from '../read/source.ts'
+import { generatorFor, randomDraws } from '../sample/draws.ts'
+import { makeSample, type SampleOptions } from '../sample/make-sample.ts'
+import type { PipelineState, SkippedSample, TrainingSample } from '../types.ts'
+import { mapInOrder } from './map-in-order.ts'
+import { FIRST_SAMPLE, type Place, type Shuffled, shuffledEpoch } from './shuffle.ts'
+
+export interface TrainingSamplesOptions extends SampleOptions {
+  seed: number
+  /** Passes over the data; Infinity goes on for as long as it is asked. Default 1. */
+  epochs?: number
+  /** Encoded samples that are held to shuffle among, besides shuffling shards; 0 keeps their order. Default 256. */
+  shuffle?: number
+  /**
+   * Pictures decoded at the same time, on the threads of libuv's pool (4 unless UV_THREADPOOL_SIZE says otherwise). As
+   * many finished ones may wait. At most one per shard. Default: what the machine can run at once.
+   */
+  workers?: number
+  /** Samples that may be unusable in an epoch. Default 100. */
+  maxSkipped?: number
+  onSkip?: (skipped: SkippedSample) => void
+  /** Goes on after the sample at which this state was taken. */
+  resume?: PipelineState
+  signal?: AbortSignal
+}
+
+/** A stream that knows where it is. Iterate it once. */
+export interface TrainingStream extends AsyncIterable<TrainingSample> {
+  /** JSON with which a new stream goes on after the last sample that this one gave. */
+  state(): PipelineState
+}
+
+/**
+ * Streams training samples. Every choice is drawn from the seed, the epoch and the sample's place in the order, so
+ * neither workers nor interruptions change a sample.
+ *
+ * @throws InvalidArgumentError when there are fewer shards than workers; ConfigError when `resume` belongs to other
+ *   settings; while streaming, ResourceError when a shard cannot be read, pairs mismatch, or too much was skipped
+ */
+export function trainingSamples(source: ShardSource, options: TrainingSamplesOptions): TrainingStream {
+  const shards = source.names.length
+  const { seed, shuffle = 256, workers = Math.min(shards, availableParallelism()) } = options
+  const { epochs = 1, resume } = options
+  checkOptions({ ...options, shuffle, workers, epochs }, shards)
+  let state: PipelineState = resume ?? startOfEpoch(seed, 0, shuffle, shards)
+  checkResume(state, { seed, shuffle, shards })
+  let isStarted = false
+  return {
+    state: () => state,
+    async *[Symbol.asyncIterator]() {
+      if (isStarted) throw new InvalidArgumentError('this stream was iterated already; make another one')
+      isStarted = true
+      for (let epoch = state.epoch; epoch < epochs; epoch++) {
+        if (state.epoch < epoch) state = startOfEpoch(seed, epoch, shuffle, shards)
+        for await (const made of samplesOfEpoch(source, state, { ...options, shuffle, workers })) {
+          state = made.state
+          yield made.sample
+        }
+      }
+    },
+  }
+}
+
+interface Numbered extends Shuffled {
+  position: number
+}
+
+type Made = { item: ShardItem; position: number; next: Place } & (
+  | { sample: TrainingSample }
+  | { problem: string }
+)
+
+async function* samplesOfEpoch(
+  source: ShardSource,
+  start: PipelineState,
+  options: TrainingSamplesOptions & { shuffle: number; workers: number },
+): AsyncGenerator<{ sample: TrainingSample; state: PipelineState }> {
+  const { seed, shuffle, workers, maxSkipped = 100, onSkip, signal } = options
+  const { epoch } = start
+  const isFresh = start.position === 0
+  const from = isFresh ? undefined : start
+  const order = (stop: AbortSignal) =>
+    numbered(shuffledEpoch(source, { seed, epoch, shuffle, from, signal: stop }), start.position)
+  const skips = new SkipCount(maxSkipped, onSkip, start.skipped)
+  const make = async ({ item, position, next }: Numbered): Promise<Made> => {
+    if (!item.sample) return { item, position, next, problem: item.problem }
+    try {
+      const draws = randomDraws(generatorFor(seed, epoch, FIRST_SAMPLE + position))
+      return { item, position, next, sample: await makeSample(item.sample, options, draws) }
+    } catch (error) {
+      if (!(error instanceof ImageError || error instanceof InvalidArgumentError)) throw error
+      return { item, position, next, problem: error.message }
+    }
+  }
+  let isEmpty = isFresh
+  const queue = { concurrency: workers, ahead: 2 * workers, signal }
+  for await (const made of mapInOrder(order, make, queue)) {
+    const { item, position, next } = made
+    if ('problem' in made) {
+      skips.add({ key: item.key, shard: item.shard, reason: made.problem })
+      continue
+    }
+    isEmpty = false
+    const place = { ...next, position: position + 1, skipped: skips.count }
+    yield { sample: made.sample, state: { ...start, ...place } }
+  }
+  if (isEmpty)
+    throw new ResourceError(`no usable sample in ${source.names.length} shards: ${skips.count} skipped`)
+}
+
+async function* numbered(order: AsyncIterable<Shuffled>, first: number): AsyncGenerator<Numbered> {
+  let position = first
+  for await (const one of order) yield { ...one, position: position++ }
+}
+
+function startOfEpoch(seed: number, epoch: number, shuffle: number, shards: number): PipelineState {
+  const place = { shard: 0, offset: 0, generator: [0, 0, 0, 0] as const, buffer: [] }
+  return { version: 1, seed, shuffle, shards, epoch, position: 0, skipped: 0, ...place }
+}
+
+function checkOptions(options: TrainingSamplesOptions & { workers: number }, shards: number): void {
+  const { size, shuffle, workers, epochs, seed, boxesPerSample = 1, maxSkipped = 100 } = options
+  const whole = (name: string, value: unknown, least: number) => {
+    if (Number.isSafeInteger(value) && (value as number) >= least) return
+    throw new InvalidArgumentError(`${name} must be a whole number of at least ${least}, not ${value}`)
+  }
+  whole('size', size, 1)
+  whole('seed', seed, 0)
+  whole('shuffle', shuffle, 0)
+  whole('workers', workers, 1)
+  whole('boxesPerSample', boxesPerSample, 1)
+  whole('maxSkipped', maxSkipped, 0)
+  if (epochs !== Number.POSITIVE_INFINITY) whole('epochs', epochs, 1)
+  const { globalCaptionProb = 0.25 } = options
+  if (globalCaptionProb !== null && !(globalCaptionProb >= 0 && globalCaptionProb <= 1)) {
+    throw new InvalidArgumentError(`globalCaptionProb must lie between 0 and 1, not at ${globalCaptionProb}`)
+  }
+  if (shards < workers) {
+    throw new InvalidArgumentError(
+      `${shards} shards cannot feed ${workers} workers: use at most ${shards}, or write more and smaller shards`,
+    )
+  }
+}
+
+/** The same seed, buffer and shards, or another order would be taken up in its middle. */
+function checkResume(state: PipelineState, now: Pick<PipelineState, 'seed' | 'shuffle' | 'shards'>): void {
+  if (state.version !== 1) {
+    throw new ConfigError(`the data position to resume from has version ${state.version}, not 1`)
+  }
+  for (const name of ['seed', 'shuffle', 'shards'] as const) {
+    if (state[name] === now[name]) continue
+    throw new ConfigError(
+      `the data position to resume from was taken with ${name} ${state[name]}, now it is ${now[name]}; use the same`,
+    )
+  }
+}
