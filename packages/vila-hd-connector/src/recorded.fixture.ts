@@ -1,0 +1,68 @@
+// Recorded outputs of VILA's projectors.
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import {
+  bytesSource,
+  nativeStatus,
+  openSafetensors,
+  type SafetensorsFile,
+  type StateSource,
+} from '@ps3js/tensor'
+import { describe } from 'vitest'
+import { requireOrSkip } from '../../../tools/test-support.ts'
+import { Connector, connectorConfigOf } from './index.ts'
+
+const PROJECTORS = fileURLToPath(new URL('../fixtures/projectors', import.meta.url))
+
+export interface RecordedProjector {
+  mm_projector_type: string
+  mm_hidden_size: number
+  hidden_size: number
+}
+
+export async function readCase(
+  name: string,
+): Promise<{ recorded: RecordedProjector; tensors: SafetensorsFile }> {
+  const recorded = JSON.parse(await readFile(`${PROJECTORS}/${name}/case.json`, 'utf8')) as RecordedProjector
+  const bytes = await readFile(`${PROJECTORS}/${name}/tensors.safetensors`)
+  return { recorded, tensors: await openSafetensors(bytesSource(bytes)) }
+}
+
+export async function recordedConnector(name: string): Promise<Connector> {
+  const { recorded, tensors } = await readCase(name)
+  const source: StateSource = {
+    names: () => tensors.names().flatMap((tensor) => (tensor.startsWith('w.') ? [tensor.slice(2)] : [])),
+    shape: (tensor) => tensors.info(`w.${tensor}`).shape,
+    read: (tensor) => tensors.readFloat32(`w.${tensor}`),
+  }
+  const connector = new Connector(
+    connectorConfigOf(source, {
+      projectorType: recorded.mm_projector_type,
+      visionWidth: recorded.mm_hidden_size,
+      // The reference's identity ignores the width of the language model.
+      hiddenSize: recorded.mm_projector_type === 'identity' ? recorded.mm_hidden_size : recorded.hidden_size,
+    }),
+  )
+  await connector.loadStateDict(source)
+  return connector
+}
+
+/** Largest difference; NaN counts as infinite. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let largest = 0
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!)
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
+  }
+  return largest
+}
+
+const native = await nativeStatus()
+
+/** Every backend that Node has. */
+export const BACKENDS = [
+  ['cpu', describe],
+  ['wasm', describe],
+  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
+] as const
