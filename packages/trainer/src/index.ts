@@ -1,4 +1,7 @@
 // @ps3js/trainer: pre-trains PS3: optimiser, schedules, exact resume, logs and evaluation.
 
+export { shardEvaluationSamples } from '#platform'
+export * from './evaluate/index.ts'
 export * from './optim/index.ts'
 export * from './pretrain/index.ts'
+export * from './run/index.ts'

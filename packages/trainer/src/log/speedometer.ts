@@ -13,15 +13,13 @@ const WINDOW = 20
 export class Speedometer {
   readonly #model: PS3Config
   readonly #run: TrainConfig
-  readonly #lastStep: number
   #peak: number | undefined
   #started = 0
   #seconds: number[] = []
 
-  constructor(model: PS3Config, run: TrainConfig, lastStep: number) {
+  constructor(model: PS3Config, run: TrainConfig) {
     this.#model = model
     this.#run = run
-    this.#lastStep = lastStep
   }
 
   /** Right before a step. */
@@ -30,7 +28,7 @@ export class Speedometer {
   }
 
   /** Right after it. */
-  async stop({ step, images, highResTokens }: StepReport): Promise<Record<string, number>> {
+  async stop({ step, lastStep, images, highResTokens }: StepReport): Promise<Record<string, number>> {
     this.#seconds = [...this.#seconds, (performance.now() - this.#started) / 1000].slice(-WINDOW)
     const seconds = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length
     this.#peak ??= await matmulFlops()
@@ -47,7 +45,7 @@ export class Speedometer {
       'speed/imagesPerSecond': images / seconds,
       'speed/tokensPerSecond': (images * tokens) / seconds,
       'speed/shareOfMatmulPeak': flops / seconds / this.#peak,
-      'speed/secondsLeft': (this.#lastStep - step) * seconds,
+      'speed/secondsLeft': (lastStep - step) * seconds,
       ...(memory === undefined ? {} : { 'speed/memoryBytes': memory }),
     }
   }

@@ -40,10 +40,14 @@ const dataSchema = z.strictObject({
   captions: z.string().optional(),
   /** How often a sample takes the global caption and the whole picture. */
   globalCaptionProbability: share.default(0.25),
-  /** Threads that decode pictures; 0 decodes in the main one. */
-  workers: whole.default(2),
-  /** Samples that fail to decode before the run gives up. */
-  maxSkipped: whole.default(1000),
+  /** Boxes whose captions become one sample's. */
+  boxesPerSample: positive.default(1),
+  /** Encoded samples held to shuffle among. */
+  shuffle: whole.default(256),
+  /** Pictures decoded at the same time, at most one per shard. Default: what the machine can run at once. */
+  workers: positive.optional(),
+  /** Samples of an epoch that may be unusable before the run gives up. */
+  maxSkipped: whole.default(100),
 })
 
 const optimizerSchema = z.strictObject({

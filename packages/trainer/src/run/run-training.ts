@@ -1,9 +1,10 @@
 // A run in a folder: begun from a configuration, or taken up where its newest checkpoint left it.
 
 import { join } from 'node:path'
+import type { SkippedSample } from '@ps3js/data-pipeline'
 import { checkpointSource, renamedSource } from '@ps3js/ps3-encoder'
-import { openCheckpoint, type StateSource, writeSafetensors } from '@ps3js/tensor'
-import { RunDirectory, RunLog } from '#platform'
+import { ConfigError, openCheckpoint, type StateSource, writeSafetensors } from '@ps3js/tensor'
+import { RunDirectory, RunLog, shardEvaluationSamples, shardSamples } from '#platform'
 import type { EvaluationSample } from '../evaluate/evaluate.ts'
 import type { TrainConfig } from './config.ts'
 import { buildModel, type Initialization, initializeFrom, saveModel, type TrainableModel } from './model.ts'
@@ -24,6 +25,8 @@ export interface TrainingOptions {
   onStep?: (report: StepReport) => void
   onRecord?: (record: RunRecord) => void
   onCheckpoint?: (directory: string) => void
+  /** A sample of the configuration's shards that cannot be used. */
+  onSkip?: (skipped: Omit<SkippedSample, 'shard'>) => void
   /** What a checkpoint given by `model.initializeFrom` held. */
   onInitialized?: (initialization: Initialization) => void
 }
@@ -91,21 +94,22 @@ async function trainOn(
   model: TrainableModel,
   trainer: Trainer,
   position: RunPosition | undefined,
-  { samples, evaluationSamples, signal, onStep, onRecord, onCheckpoint }: TrainingOptions,
+  options: TrainingOptions,
 ): Promise<RunPosition> {
   const log = await RunLog.open(run.path, position ?? { step: 0, evaluated: 0 })
   return train({
     trainer,
     config,
-    samples: samples!(model, config),
-    evaluationSamples: evaluationSamples?.(model, config),
+    samples: options.samples?.(model, config) ?? configuredSamples(model, config, options),
+    evaluationSamples:
+      options.evaluationSamples?.(model, config) ?? configuredEvaluationSamples(model, config, options),
     position,
-    signal,
-    onStep,
+    signal: options.signal,
+    onStep: options.onStep,
     sink: {
       async record(record) {
         await log.record(record)
-        onRecord?.(record)
+        options.onRecord?.(record)
       },
       async checkpoint(reached) {
         await run.save(reached, config.checkpoint.keep, async (directory) => {
@@ -114,10 +118,28 @@ async function trainOn(
             metadata: { format: 'pt' },
           })
         })
-        onCheckpoint?.(run.checkpoint(reached.step))
+        options.onCheckpoint?.(run.checkpoint(reached.step))
       },
     },
   })
+}
+
+function configuredSamples(
+  { processor }: TrainableModel,
+  { data, seed }: TrainConfig,
+  { onSkip }: TrainingOptions,
+): SampleSource {
+  if (data) return shardSamples({ ...data, processor, seed, onSkip })
+  throw new ConfigError('the configuration names no data: give data.shards')
+}
+
+function configuredEvaluationSamples(
+  { processor }: TrainableModel,
+  { evaluation: { shards, captions, samples } }: TrainConfig,
+  { signal, onSkip }: TrainingOptions,
+): (() => AsyncIterable<EvaluationSample>) | undefined {
+  if (shards === undefined) return undefined
+  return () => shardEvaluationSamples({ shards, captions, processor, limit: samples, onSkip, signal })
 }
 
 async function reading<T>(

@@ -98,7 +98,7 @@ class Run {
     this.lastStep = totalSteps(config)
     this.position = position ?? { step: 0, data: null, evaluated: 0, best: null }
     this.#options = options
-    this.#speed = new Speedometer(trainer.model.encoder.config, config, this.lastStep)
+    this.#speed = new Speedometer(trainer.model.encoder.config, config)
   }
 
   async step({ batch, state }: PlacedBatch): Promise<void> {

@@ -25,6 +25,8 @@ import { type TrainConfig, totalSteps } from './config.ts'
 export interface StepReport {
   /** Steps made so far: 1 after the first. */
   step: number
+  /** The run ends after this many. */
+  lastStep: number
   losses: PretrainLosses
   learningRate: number
   /** Length of all gradients as one vector, before clipping. */
@@ -104,6 +106,7 @@ export class Trainer {
     this.#step++
     return {
       step: this.#step,
+      lastStep: totalSteps(this.#config),
       losses,
       learningRate,
       gradientNorm: await take(clipped.norm),

@@ -21,6 +21,17 @@ export const RunDirectory = {
 
 export const RunLog = { open: RunDirectory.open }
 
+export function shardSamples(): never {
+  throw shardsNeedNode()
+}
+
+export function shardEvaluationSamples(): never {
+  throw shardsNeedNode()
+}
+
+const shardsNeedNode = () =>
+  new ResourceError('Reading shards needs Node; in a browser make the samples in the page')
+
 function nodeOnly(path: string): ResourceError {
   return new ResourceError(
     `A run in the folder ${path} needs Node; in a browser call train() with a sink of your own`,

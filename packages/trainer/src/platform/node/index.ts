@@ -3,3 +3,4 @@
 export * from './files.ts'
 export { RunDirectory } from './run-directory.ts'
 export { RunLog } from './run-log.ts'
+export { shardEvaluationSamples, shardSamples } from './shard-samples.ts'
