@@ -108,8 +108,8 @@ class Run {
   }
   readonly #client: VisionClient
   readonly #onProgress: CaptionOptions['onProgress']
-  /** Keys of questions to ask: the same picture may lie there twice. */
-  readonly #pending = new Set<string>()
+  /** Keys of questions that were not looked at yet: the same picture may lie there twice. */
+  readonly #expected = new Set<string>()
   #failuresInARow = 0
 
   constructor(client: VisionClient, onProgress: CaptionOptions['onProgress']) {
@@ -124,15 +124,15 @@ class Run {
   }
 
   expect(key: string): void {
-    const answer = this.answers.get(key)
-    if (answer === undefined && this.#pending.has(key)) return
+    if (this.#expected.has(key)) return
+    this.#expected.add(key)
     this.summary.total++
-    if (answer === undefined) this.#pending.add(key)
-    else this.#countAnswer(answer)
+    const answer = this.answers.get(key)
+    if (answer !== undefined) this.#countAnswer(answer)
   }
 
   take(key: string): boolean {
-    return this.#pending.delete(key)
+    return this.#expected.delete(key) && !this.answers.has(key)
   }
 
   async ask({ key, prompt, pictures }: Question, journal: Journal, signal: AbortSignal): Promise<void> {
@@ -163,9 +163,9 @@ class Run {
   }
 
   #countFailure(error: unknown): void {
-    const isPictures = error instanceof ImageError || error instanceof ResourceError
     const isServers = error instanceof CaptionFailure
-    if ((!isPictures && !isServers) || (isServers && error.isFatal)) throw error
+    const isPictures = error instanceof ImageError || error instanceof ResourceError
+    if (!isPictures || (isServers && error.isFatal)) throw error
     this.summary.failed++
     this.summary.lastFailure = error.message
     if (isServers && ++this.#failuresInARow === FAILURES_IN_A_ROW) {

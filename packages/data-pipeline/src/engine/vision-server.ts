@@ -2,7 +2,7 @@
 // can help. API: https://platform.openai.com/docs/api-reference/chat; Retry-After: RFC 9110, 10.2.3.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InvalidArgumentError, PS3Error, type Random } from '@ps3js/tensor'
+import { InvalidArgumentError, PS3Error, type Random, ResourceError } from '@ps3js/tensor'
 
 export interface VisionServer {
   /** Base address, such as `http://localhost:8000/v1`. */
@@ -29,10 +29,10 @@ export interface Answer {
 }
 
 /** One question failed for good; others may do better. `isFatal`: none will. */
-export class CaptionFailure extends PS3Error {
+export class CaptionFailure extends ResourceError {
   readonly isFatal: boolean
   constructor(message: string, isFatal: boolean, options?: ErrorOptions) {
-    super('resource', message, options)
+    super(message, options)
     this.isFatal = isFatal
   }
 }
