@@ -1,107 +1,10 @@
 // Fused operations of a vision transformer for TensorFlow's CPU device, through TensorFlow's C API: they register when
 // this library is loaded. Float32 only. Shapes: B batch, N queries, M keys before or of the queries, C width.
-#include <string>
-
 #include "attention.h"
 #include "elementwise.h"
-#include "tensorflow/c/kernels.h"
-#include "tensorflow/c/ops.h"
-#include "tensorflow/c/tf_status.h"
-#include "tensorflow/c/tf_tensor.h"
+#include "op.h"
 
 namespace {
-
-class Status {
- public:
-  ~Status() { TF_DeleteStatus(status_); }
-  TF_Status* get() { return status_; }
-  bool ok() const { return TF_GetCode(status_) == TF_OK; }
-
- private:
-  TF_Status* status_ = TF_NewStatus();
-};
-
-// The inputs and the output of one call; an error is reported once and makes all later steps do nothing.
-class Call {
- public:
-  explicit Call(TF_OpKernelContext* context) : context_(context) {
-    for (int i = 0; i < TF_NumInputs(context) && ok_; ++i) {
-      TF_GetInput(context, i, &inputs_[i], status_.get());
-      count_ = i + 1;
-      if (!status_.ok()) Fail();
-    }
-  }
-  ~Call() {
-    for (int i = 0; i < count_; ++i) TF_DeleteTensor(inputs_[i]);
-    if (output_) TF_DeleteTensor(output_);
-  }
-  bool ok() const { return ok_; }
-  int Rank(int input) const { return TF_NumDims(inputs_[input]); }
-  int64_t Dim(int input, int axis) const { return TF_Dim(inputs_[input], axis < 0 ? Rank(input) + axis : axis); }
-  int64_t Size(int input) const { return TF_TensorElementCount(inputs_[input]); }
-  const float* Data(int input) const { return static_cast<const float*>(TF_TensorData(inputs_[input])); }
-
-  bool Check(bool condition, const char* message) {
-    if (!ok_ || condition) return ok_;
-    TF_SetStatus(status_.get(), TF_INVALID_ARGUMENT, message);
-    Fail();
-    return false;
-  }
-  float* Output(const int64_t* dims, int rank) {
-    if (!ok_) return nullptr;
-    size_t bytes = sizeof(float);
-    for (int i = 0; i < rank; ++i) bytes *= dims[i];
-    output_ = TF_AllocateOutput(context_, 0, TF_FLOAT, dims, rank, bytes, status_.get());
-    if (!status_.ok()) Fail();
-    return ok_ ? static_cast<float*>(TF_TensorData(output_)) : nullptr;
-  }
-  float* OutputLike(int input) {
-    int64_t dims[8];
-    if (!Check(Rank(input) <= 8, "at most 8 dimensions")) return nullptr;
-    for (int i = 0; i < Rank(input); ++i) dims[i] = Dim(input, i);
-    return Output(dims, Rank(input));
-  }
-
- private:
-  void Fail() {
-    ok_ = false;
-    TF_OpKernelContext_Failure(context_, status_.get());
-  }
-  TF_OpKernelContext* context_;
-  Status status_;
-  TF_Tensor* inputs_[4] = {};
-  TF_Tensor* output_ = nullptr;
-  int count_ = 0;
-  bool ok_ = true;
-};
-
-struct Attributes {
-  int64_t heads = 1, kv_heads = 1, causal_offset = 0;
-  unsigned char causal = 0, tanh = 0;
-  float eps = 0;
-};
-
-void* Create(TF_OpKernelConstruction* construction) {
-  auto* attributes = new Attributes();
-  Status status;
-  const auto has = [&](const char* name) { return TF_OpKernelConstruction_HasAttr(construction, name, status.get()); };
-  const auto integer = [&](const char* name, int64_t* to) {
-    if (has(name)) TF_OpKernelConstruction_GetAttrInt64(construction, name, to, status.get());
-  };
-  const auto boolean = [&](const char* name, unsigned char* to) {
-    if (has(name)) TF_OpKernelConstruction_GetAttrBool(construction, name, to, status.get());
-  };
-  integer("num_heads", &attributes->heads);
-  integer("num_kv_heads", &attributes->kv_heads);
-  integer("causal_offset", &attributes->causal_offset);
-  boolean("causal", &attributes->causal);
-  boolean("tanh", &attributes->tanh);
-  if (has("eps")) TF_OpKernelConstruction_GetAttrFloat(construction, "eps", &attributes->eps, status.get());
-  if (!status.ok()) TF_OpKernelConstruction_Failure(construction, status.get());
-  return attributes;
-}
-
-void Delete(void* kernel) { delete static_cast<Attributes*>(kernel); }
 
 // qkv [B, N, 3C] (q | k | v), bias [3C], prefix [B, M, 2C] (k | v, bias included) -> [B, N, C]
 void SelfAttention(void* kernel, TF_OpKernelContext* context) {
@@ -192,23 +95,6 @@ void BiasGelu(void* kernel, TF_OpKernelContext* context) {
   } else {
     ps3::BiasThen([](ps3::F8 x) { return ps3::Gelu(x); }, call.Data(0), call.Data(1), out, rows, width);
   }
-}
-
-void UnknownShape(TF_ShapeInferenceContext* context, TF_Status* status) {
-  TF_ShapeInferenceContextSetUnknownShape(context, status);
-}
-
-void Register(const char* name, std::initializer_list<const char*> inputs, std::initializer_list<const char*> attrs,
-              void (*compute)(void*, TF_OpKernelContext*)) {
-  Status status;
-  TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
-  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, (std::string(input) + ": float").c_str());
-  for (const char* attr : attrs) TF_OpDefinitionBuilderAddAttr(op, attr);
-  TF_OpDefinitionBuilderAddOutput(op, "out: float");
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, UnknownShape);
-  TF_RegisterOpDefinition(op, status.get());
-  if (!status.ok()) return;
-  TF_RegisterKernelBuilder(name, TF_NewKernelBuilder(name, "CPU", Create, compute, Delete), status.get());
 }
 
 // TensorFlow aborts when a name is registered twice; a library's constructors run once per process.

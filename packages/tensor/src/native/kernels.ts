@@ -1,4 +1,5 @@
-// The fused operations as tfjs kernels of the backend 'tensorflow'. Forward only: gradients belong to the ops.
+// The fused operations as tfjs kernels of the backend 'tensorflow'. Gradients belong to the ops, which run the backward
+// kernels themselves.
 import { type KernelFunc, registerKernel, type Tensor, type TensorInfo, zeros } from '@tensorflow/tfjs-core'
 import { executeOp } from './execute-op.ts'
 import type { NodeBackend } from './tfjs-node.ts'
@@ -7,7 +8,7 @@ type Kernel = (
   backend: NodeBackend,
   inputs: Record<string, TensorInfo>,
   attrs: Record<string, unknown>,
-) => Tensor
+) => Tensor | Tensor[]
 
 const kernels: Record<string, Kernel> = {
   // qkv [B, N, 3C], bias [3C], prefix [B, M, 2C] or absent -> [B, N, C]
@@ -36,6 +37,26 @@ const kernels: Record<string, Kernel> = {
   // x [..., C], bias [C] -> [..., C]
   PS3BiasGelu(backend, { x, bias }, { approximate }) {
     return executeOp(backend, 'Ps3BiasGelu', { tanh: { bool: approximate === 'tanh' } }, [x!, bias!])[0]!
+  },
+  // dy, x [..., C], weight [C] -> dx [..., C], gradients of weight and bias [2, C]
+  PS3LayerNormGrad(backend, { dy, x, weight }, { eps }) {
+    return executeOp(backend, 'Ps3LayerNormGrad', { eps: { float: eps as number } }, [dy!, x!, weight!], 2)
+  },
+  // dy, x [..., C], bias [C] -> dx [..., C], the bias's gradient [C]
+  PS3BiasGeluGrad(backend, { dy, x, bias }, { approximate }) {
+    const attributes = { tanh: { bool: approximate === 'tanh' } }
+    return executeOp(backend, 'Ps3BiasGeluGrad', attributes, [dy!, x!, bias!], 2)
+  },
+  // Four of one shape, factors [6] (decay, size, beta1, beta2, correction, epsilon) -> new parameter, mean, mean square
+  PS3AdamW(backend, { parameter, gradient, mean, meanSquare, factors }) {
+    return executeOp(backend, 'Ps3AdamW', {}, [parameter!, gradient!, mean!, meanSquare!, factors!], 3)
+  },
+  // int32: pictures [B, words of 4 bytes], sizes [height, width, patch], positions [rows or columns, 4]; float32: weights
+  // like positions, affine [2, 3] -> [B, patches, 3 * patch * patch]
+  PS3ResizedPatches(backend, inputs) {
+    const { pictures, sizes, rowPositions, columnPositions, rowWeights, columnWeights, affine } = inputs
+    const list = [pictures, sizes, rowPositions, columnPositions, rowWeights, columnWeights, affine]
+    return executeOp(backend, 'Ps3ResizedPatches', {}, list as TensorInfo[])[0]!
   },
 }
 

@@ -111,8 +111,10 @@ export function addonSources(): { compiled: string[]; watched: string[] } {
   const compiled = [
     join(binding, 'tfjs_backend.cc'),
     join(binding, 'tfjs_binding.cc'),
-    join(ours, 'fused-ops.cc'),
-    join(ours, 'log-level.cc'),
+    ...readdirSync(ours)
+      .filter((name) => name.endsWith('.cc'))
+      .sort()
+      .map((name) => join(ours, name)),
   ]
   return { compiled, watched: [...compiled, ...headers.sort().map((name) => join(ours, name))] }
 }

@@ -2,8 +2,9 @@
 // makes is not differentiated.
 
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { add, div, mul, sqrt, square, sub, tidy } from '../tf.ts'
+import { add, div, mul, sqrt, square, sub, tensor1d, tidy } from '../tf.ts'
 import { checkShape } from './check.ts'
+import { fusedKernel } from './kernel.ts'
 
 export interface AdamWStepOptions {
   learningRate: number
@@ -29,10 +30,16 @@ export function adamWStep(
   }
   const size = learningRate / (1 - beta1 ** step)
   const correction = 1 / Math.sqrt(1 - beta2 ** step)
+  const decay = 1 - learningRate * weightDecay
   return tidy(() => {
+    const fused = fusedKernel<[Tensor, Tensor, Tensor]>('PS3AdamW')
+    if (fused) {
+      const factors = tensor1d([decay, size, beta1, beta2, correction, epsilon])
+      return fused({ parameter, gradient, mean, meanSquare, factors }, {})
+    }
     const m = add(mul(mean, beta1), mul(gradient, 1 - beta1)) as Tensor
     const v = add(mul(meanSquare, beta2), mul(square(gradient), 1 - beta2)) as Tensor
     const change = div(mul(m, size), add(mul(sqrt(v), correction), epsilon))
-    return [sub(mul(parameter, 1 - learningRate * weightDecay), change) as Tensor, m, v]
+    return [sub(mul(parameter, decay), change) as Tensor, m, v]
   })
 }

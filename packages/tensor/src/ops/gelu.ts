@@ -38,6 +38,8 @@ export function biasGelu(x: Tensor, bias: Tensor, approximate: GeluApproximation
       value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [savedX, savedBias] = saved as [Tensor, Tensor]
+        const backward = fusedKernel<Tensor[]>('PS3BiasGeluGrad')
+        if (backward) return backward({ dy, x: savedX, bias: savedBias }, { approximate })
         const dx = mul(dy, geluDerivative(add(savedX, savedBias), approximate))
         return [dx, sum(reshape(dx, [-1, savedBias.size]), 0)]
       },

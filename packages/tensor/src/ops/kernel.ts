@@ -4,7 +4,15 @@
 import { engine, getKernel, type Tensor } from '@tensorflow/tfjs-core'
 import { getBackend } from '../tf.ts'
 
-export type FusedKernelName = 'PS3SelfAttention' | 'PS3Attention' | 'PS3LayerNorm' | 'PS3BiasGelu'
+export type FusedKernelName =
+  | 'PS3SelfAttention'
+  | 'PS3Attention'
+  | 'PS3LayerNorm'
+  | 'PS3LayerNormGrad'
+  | 'PS3BiasGelu'
+  | 'PS3BiasGeluGrad'
+  | 'PS3AdamW'
+  | 'PS3ResizedPatches'
 
 let fusedEnabled = true
 
@@ -19,10 +27,10 @@ export function withPlainOps<T>(body: () => T): T {
   }
 }
 
-/** The current backend's fused kernel, or null where plain ops must serve. */
-export function fusedKernel(
+/** The current backend's fused kernel, or null where plain ops must serve. Kernels with several outputs give a list. */
+export function fusedKernel<Output extends Tensor | Tensor[] = Tensor>(
   name: FusedKernelName,
-): ((inputs: Record<string, Tensor>, attrs: Record<string, unknown>) => Tensor) | null {
+): ((inputs: Record<string, Tensor>, attrs: Record<string, unknown>) => Output) | null {
   if (!fusedEnabled || !getKernel(name, getBackend())) return null
-  return (inputs, attrs) => engine().runKernel(name, inputs, attrs as never) as Tensor
+  return (inputs, attrs) => engine().runKernel(name, inputs, attrs as never) as Output
 }

@@ -1,7 +1,7 @@
 // LayerNorm over the last axis (Ba et al., arXiv:1607.06450), with its gradient.
 
 import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
-import { add, mean, mul, reshape, rsqrt, square, sub, sum, tidy } from '../tf.ts'
+import { add, mean, mul, reshape, rsqrt, split, square, sub, sum, tidy } from '../tf.ts'
 import { checkShape } from './check.ts'
 import { fusedKernel } from './kernel.ts'
 
@@ -30,8 +30,15 @@ function plain(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   })
 }
 
+/** Of x, weight and bias. */
 function gradient(dy: Tensor, x: Tensor, weight: Tensor, eps: number): Tensor[] {
   const width = weight.size
+  const fused = fusedKernel<Tensor[]>('PS3LayerNormGrad')
+  if (fused) {
+    const [dx, sums] = fused({ dy, x, weight }, { eps }) as [Tensor, Tensor]
+    const [dWeight, dBias] = split(sums, 2, 0) as [Tensor, Tensor]
+    return [dx, reshape(dWeight, [width]), reshape(dBias, [width])]
+  }
   const centred = sub(x, mean(x, -1, true))
   const inverse = rsqrt(add(mean(square(centred), -1, true), eps))
   const normalized = mul(centred, inverse)

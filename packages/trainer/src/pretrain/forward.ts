@@ -9,7 +9,14 @@ import {
   type PatchSelection,
   type ProbabilityMap,
 } from '@ps3js/patch-selector'
-import { mixRows, PictureBatch, type PS3Encoder, poolingMask, regionWeights } from '@ps3js/ps3-encoder'
+import {
+  mixRows,
+  PictureBatch,
+  type PS3Encoder,
+  poolingMask,
+  regionWeights,
+  type TextOutput,
+} from '@ps3js/ps3-encoder'
 import { InvalidArgumentError, l2Normalize, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
 import type { PretrainBatch } from './batch.ts'
 import { type BlockRunner, plainBlocks } from './blocks.ts'
@@ -21,6 +28,8 @@ export interface ForwardOptions {
   poolGroundTruthTokensOnly?: boolean
   /** High-res tokens attend to the low-res keys and values too (default true). */
   attendToLowRes?: boolean
+  /** Captions to features and prompts; default: the model's own text tower. What it makes is freed here. */
+  encodeText?: (tokenIds: readonly Int32Array[]) => TextOutput
   /** How blocks run: `plainBlocks` (default) or `checkpointedBlocks`. */
   blocks?: BlockRunner
   /** Patches per high scale; default: the model's own budget. */
@@ -75,10 +84,9 @@ function lowResPart(
   encoder: PS3Encoder,
   pictures: PictureBatch,
   { tokenIds, isGlobalText }: PretrainBatch,
-  { blocks = plainBlocks }: ForwardOptions,
+  { blocks = plainBlocks, encodeText = ownText(encoder) }: ForwardOptions,
 ) {
-  const { vision_model: model, text_model: text } = encoder
-  if (!text) throw new InvalidArgumentError('pre-training needs a text tower: this model has none')
+  const { vision_model: model } = encoder
   const { select_based_on_layer } = encoder.config.vision
   const { grid } = pictures.sizes[0]!
   const states: Tensor[] = []
@@ -95,7 +103,7 @@ function lowResPart(
     grid,
     picturePatches: pictures.selectionPatches(encoder.config.vision),
   })
-  const { pooled: textPooled, prompt } = text.forward(tokenIds)
+  const { pooled: textPooled, prompt } = encodeText(tokenIds)
   return {
     keysValues,
     pooled: isGlobalText.some(Boolean) ? model.trunk.pool(x) : undefined,
@@ -121,6 +129,13 @@ function highResPart(
     ? poolingMask(selections.map((selection, i) => regionWeights(regions[i]!, selection, pictures.sizes)))
     : undefined
   return model.trunk.pool(x, mask)
+}
+
+function ownText({ text_model: text }: PS3Encoder) {
+  if (!text) {
+    throw new InvalidArgumentError('pre-training needs a text tower: this model has none; give encodeText')
+  }
+  return (tokenIds: readonly Int32Array[]) => text.forward(tokenIds)
 }
 
 const gridsOf = ({ sizes }: PictureBatch) => sizes.slice(1).map(({ grid }) => grid)
