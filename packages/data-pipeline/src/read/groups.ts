@@ -32,10 +32,12 @@ export async function* readGroups(location: string, options: ReadOptions = {}): 
   const { signal, retryDelays = RETRY_DELAYS } = options
   let given = 0
   for (let failures = 0; ; failures++) {
+    const closing = new AbortController()
+    const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
     try {
       let index = 0
       const entries = tarEntries(
-        openBytes(location, signal),
+        openBytes(location, either),
         displayName(location),
         (name) => partOf(name) !== null,
       )
@@ -50,6 +52,8 @@ export async function* readGroups(location: string, options: ReadOptions = {}): 
       const wait = retryDelays[failures]
       if (!(error instanceof InterruptedError) || wait === undefined) throw error
       await delay(wait, undefined, { signal })
+    } finally {
+      closing.abort()
     }
   }
 }

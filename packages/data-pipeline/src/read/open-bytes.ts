@@ -13,7 +13,8 @@ const CHUNK = 1 << 20
 
 /**
  * @throws ResourceError when there is nothing to read or no permission; InterruptedError for network failures, 408,
- *   429 and 5xx; the signal's reason when aborted. The file or connection is closed however the iteration ends.
+ *   429 and 5xx; the signal's reason when aborted. The file or connection is closed when the iteration ends; where that
+ *   may happen while a read hangs, abort the signal as well.
  */
 export async function* openBytes(location: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted()
@@ -33,10 +34,8 @@ async function* readFileBytes(path: string, signal?: AbortSignal): AsyncGenerato
 
 async function* fetchBytes(address: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const name = displayName(address)
-  const closing = new AbortController()
-  const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
   try {
-    const response = await fetch(address, { signal: either })
+    const response = await fetch(address, { ...(signal && { signal }) })
     const { status } = response
     if (!response.ok || !response.body) {
       if (status === 408 || status === 429 || status >= 500) {
@@ -61,7 +60,5 @@ async function* fetchBytes(address: string, signal?: AbortSignal): AsyncGenerato
     const { message, cause } = error as Error
     const reason = (cause as Error | undefined)?.message || message
     throw new InterruptedError(`${name}: the connection failed (${reason})`, { cause: error })
-  } finally {
-    closing.abort()
   }
 }
