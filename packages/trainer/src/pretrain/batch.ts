@@ -5,7 +5,7 @@ import { InvalidArgumentError } from '@ps3js/tensor'
 
 /** One entry per sample everywhere. */
 export interface PretrainBatch {
-  /** Equally large pictures. */
+  /** Equally large pictures. One that several samples share (the same object) is computed once, for all their captions. */
   readonly images: readonly RgbImage[]
   /** Captions as rows of token ids, all of one length. */
   readonly tokenIds: readonly Int32Array[]

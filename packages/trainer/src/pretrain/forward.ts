@@ -20,6 +20,7 @@ import {
 import { InvalidArgumentError, l2Normalize, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
 import type { PretrainBatch } from './batch.ts'
 import { type BlockRunner, plainBlocks } from './blocks.ts'
+import { SharedPictures } from './shared-pictures.ts'
 
 export interface ForwardOptions {
   /** Take the patches of the caption's region first (default true). */
@@ -34,7 +35,7 @@ export interface ForwardOptions {
   blocks?: BlockRunner
   /** Patches per high scale; default: the model's own budget. */
   budget?: number | readonly number[]
-  /** Take exactly these patches, one entry per picture, instead of choosing. */
+  /** Take exactly these patches, one entry per sample, instead of choosing. */
   selections?: readonly PatchSelection[]
 }
 
@@ -62,12 +63,14 @@ export async function pretrainForward(
   record: Recorder,
 ): Promise<ForwardOutput> {
   const { vision, trunk } = encoder.config
-  const pictures = new PictureBatch(batch.images, vision.ps3_scales, trunk.patch_size, encoder.normalization)
+  const shared = new SharedPictures(batch.images)
+  const pictures = new PictureBatch(shared.images, vision.ps3_scales, trunk.patch_size, encoder.normalization)
   using scope = new TensorScope()
-  const low = scope.track(record(() => lowResPart(encoder, pictures, batch, options)))
-  const selections = options.selections ?? (await choose(encoder, pictures, batch, low.topDown, options))
+  const low = scope.track(record(() => lowResPart(encoder, pictures, shared, batch, options)))
+  const selections =
+    options.selections ?? (await choose(encoder, pictures, shared, batch, low.topDown, options))
   const imageFeatures = record(() => {
-    const high = highResPart(encoder, pictures, batch, selections, low.keysValues, options)
+    const high = highResPart(encoder, pictures, shared, batch, selections, low.keysValues, options)
     return l2Normalize(
       batch.isGlobalText.some(Boolean) ? mixRows(batch.isGlobalText, low.pooled!, high) : high,
     )
@@ -83,6 +86,7 @@ export async function pretrainForward(
 function lowResPart(
   encoder: PS3Encoder,
   pictures: PictureBatch,
+  shared: SharedPictures,
   { tokenIds, isGlobalText }: PretrainBatch,
   { blocks = plainBlocks, encodeText = ownText(encoder) }: ForwardOptions,
 ) {
@@ -106,29 +110,31 @@ function lowResPart(
   const { pooled: textPooled, prompt } = encodeText(tokenIds)
   return {
     keysValues,
-    pooled: isGlobalText.some(Boolean) ? model.trunk.pool(x) : undefined,
+    pooled: isGlobalText.some(Boolean) ? shared.rowsPerSample(model.trunk.pool(x)) : undefined,
     textFeatures: l2Normalize(textPooled),
-    bottomUp: model.selector.probabilities(features),
-    topDown: model.selector.probabilities(features, prompt),
+    bottomUp: shared.rowsPerSample(model.selector.probabilities(features)),
+    topDown: shared.topDown(model.selector, features, prompt),
   }
 }
 
 function highResPart(
   { vision_model: model }: PS3Encoder,
   pictures: PictureBatch,
+  shared: SharedPictures,
   { regions }: PretrainBatch,
   selections: readonly PatchSelection[],
   keysValues: readonly Tensor[],
   { blocks = plainBlocks, attendToLowRes = true, poolGroundTruthTokensOnly = true }: ForwardOptions,
 ): Tensor {
-  let x = model.embedHighRes(pictures.highResPatches(selections), selections, gridsOf(pictures))
+  const taken = shared.samplesOf.map(([first]) => selections[first!]!)
+  let x = model.embedHighRes(pictures.highResPatches(taken), taken, gridsOf(pictures))
   for (const [layer, block] of model.trunk.blocks.entries()) {
     x = blocks.highRes(block, x, attendToLowRes ? keysValues[layer] : undefined)
   }
   const mask = poolGroundTruthTokensOnly
     ? poolingMask(selections.map((selection, i) => regionWeights(regions[i]!, selection, pictures.sizes)))
     : undefined
-  return model.trunk.pool(x, mask)
+  return model.trunk.pool(shared.rowsPerSample(x), mask)
 }
 
 function ownText({ text_model: text }: PS3Encoder) {
@@ -140,20 +146,23 @@ function ownText({ text_model: text }: PS3Encoder) {
 
 const gridsOf = ({ sizes }: PictureBatch) => sizes.slice(1).map(({ grid }) => grid)
 
-/** Top-down, as the caption says, with its region forced where asked for. */
+/** Top-down, as the captions say, with their regions forced where asked for. */
 async function choose(
   encoder: PS3Encoder,
   pictures: PictureBatch,
+  shared: SharedPictures,
   { regions }: PretrainBatch,
   topDown: Tensor,
   { budget = encoder.budget, selectWithGroundTruth = true }: ForwardOptions,
 ): Promise<PatchSelection[]> {
   const maps = await probabilityMaps(topDown)
-  const samples = maps.map((probabilities, i) => ({
+  const inside = shared.largest(regions)
+  const choices = shared.largest(maps).map((probabilities, i) => ({
     probabilities,
-    groundTruth: selectWithGroundTruth ? regions[i]! : undefined,
+    groundTruth: selectWithGroundTruth ? inside[i]! : undefined,
   }))
-  return chooseBatchPatches({ grids: gridsOf(pictures), budget }, samples).map((looks) => looks[0]!)
+  const chosen = chooseBatchPatches({ grids: gridsOf(pictures), budget }, choices)
+  return shared.perSample(chosen.map((looks) => looks[0]!))
 }
 
 /** [B, h, w] as plain arrays, one per picture. */

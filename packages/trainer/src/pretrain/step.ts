@@ -54,7 +54,7 @@ export interface PretrainStep {
   losses: PretrainLosses
   /** By property path; a parameter that the losses do not depend on has none. Yours to dispose. */
   gradients: Map<string, Tensor>
-  /** The patches taken, one entry per picture. */
+  /** The patches taken, one entry per sample. */
   selections: PatchSelection[]
 }
 
