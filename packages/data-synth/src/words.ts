@@ -66,7 +66,7 @@ export const WORDS = {
 export type WordList = keyof typeof WORDS
 
 /** Small words that tie sentences together: the only ones that both splits write. */
-export const SHARED_WORDS = list('the a of and in to for with by on at from Street Road')
+export const SHARED_WORDS = list('the a of and in to for with by on at from Street Road total signature')
 
 /** A word of the list and the split. */
 export function pickWord(random: Random, from: WordList, split: Split): string {
@@ -74,6 +74,17 @@ export function pickWord(random: Random, from: WordList, split: Split): string {
     random,
     WORDS[from].filter((word) => splitOfWord(word) === split),
   )
+}
+
+/** A different word from each list, side by side. */
+export function pickWords(random: Random, split: Split, ...from: WordList[]): string {
+  const words: string[] = []
+  for (const list of from) {
+    let word = pickWord(random, list, split)
+    while (words.includes(word)) word = pickWord(random, list, split)
+    words.push(word)
+  }
+  return words.join(' ')
 }
 
 /** Draws until the drawn text belongs to the split: for numbers, prices and codes, of which there are enough. */

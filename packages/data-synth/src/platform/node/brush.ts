@@ -90,6 +90,17 @@ export function shadow(ctx: Context, area: Area, strength = 0.55): void {
   ctx.restore()
 }
 
+/** A soft shadow around a rectangle that hangs or lies. */
+export function dropShadow(ctx: Context, { x, y, width, height }: Area, blur: number): void {
+  ctx.save()
+  ctx.shadowColor = css([0, 0, 0], 0.5)
+  ctx.shadowBlur = blur
+  ctx.shadowOffsetY = blur / 3
+  ctx.fillStyle = css([60, 60, 60])
+  ctx.fillRect(x, y, width, height)
+  ctx.restore()
+}
+
 const ruler = createCanvas(8, 8).getContext('2d')
 const proportions = new Map<string, number>()
 

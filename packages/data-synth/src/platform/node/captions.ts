@@ -11,6 +11,8 @@ export interface Facts {
   text?: string
   /** Height of its lower-case x, in pixels: with `text` only. */
   xHeight?: number
+  /** Another description that fits this object alone: "the price of TEA". */
+  also?: string
   /** Leaves the colour out of the caption: black print is nothing to speak of. */
   isPlain?: boolean
 }
@@ -29,22 +31,27 @@ const QUOTED_WORDS = 5
 export function writeCaptions(objects: readonly (Facts & { share: number })[], random: Random): string[] {
   const count = (matches: (facts: Facts) => boolean) => objects.filter(matches).length
   return objects.map((facts) => {
-    const { kind, color, text, share, isPlain } = facts
+    const { kind, color, text, share, isPlain, also } = facts
     const size = share < SMALL ? 'small ' : share > LARGE ? 'large ' : ''
     const shade = isPlain ? '' : `${color} `
-    if (text === undefined) return pick(random, [`the ${color} ${kind}`, `the ${size}${color} ${kind}`])
+    const others = also ? [also] : []
+    const isAlone = count((other) => other.kind === kind && other.color === color) === 1
+    if (text === undefined) {
+      const seen = isAlone ? [`the ${color} ${kind}`, `the ${size}${color} ${kind}`] : []
+      return pick(random, [...seen, ...others])
+    }
     const says = text.split(' ').length > QUOTED_WORDS ? 'that begins with' : 'that says'
     const quoted = text.split(' ').slice(0, QUOTED_WORDS).join(' ')
     const options = [
-      `${article(size + kind)} ${size}${kind} ${says} ${quoted}`,
+      withArticle(`${size}${kind} ${says} ${quoted}`),
       `the ${shade}${kind} ${says} ${quoted}`,
-      `${article(shade + kind)} ${size}${shade}${kind} ${says} ${quoted}`,
+      withArticle(`${size}${shade}${kind} ${says} ${quoted}`),
+      ...others,
     ]
     // The colour alone is enough for one object in a few: the text must be read for most.
-    if (!isPlain && count((other) => other.kind === kind && other.color === color) === 1)
-      options.push(`the ${color} ${kind}`)
+    if (!isPlain && isAlone) options.push(`the ${color} ${kind}`)
     return pick(random, options)
   })
 }
 
-const article = (phrase: string) => (/^[aeiou]/.test(phrase) ? 'an' : 'a')
+const withArticle = (phrase: string) => `${/^[aeiou]/.test(phrase) ? 'an' : 'a'} ${phrase}`

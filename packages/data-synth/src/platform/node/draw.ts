@@ -3,12 +3,26 @@ import type { Canvas } from '@napi-rs/canvas'
 import { pick } from '../../splits.ts'
 import type { RgbPicture, SynthObject } from '../../types.ts'
 import { loadAssets } from './assets.ts'
+import { drawArticle } from './documents/article.ts'
+import { drawChart } from './documents/chart.ts'
+import { drawForm } from './documents/form.ts'
+import { drawReceipt } from './documents/receipt.ts'
+import { drawTable } from './documents/table.ts'
 import { drawDriving } from './scenes/driving.ts'
+import { drawGaming } from './scenes/gaming.ts'
+import { drawHousehold } from './scenes/household.ts'
+import { drawInterfaces } from './scenes/interfaces.ts'
 import { Stage, type StageOptions } from './stage.ts'
 
 const DRAWERS = {
-  scenes: { driving: drawDriving },
-  documents: { driving: drawDriving },
+  scenes: { driving: drawDriving, household: drawHousehold, gaming: drawGaming, interfaces: drawInterfaces },
+  documents: {
+    article: drawArticle,
+    receipt: drawReceipt,
+    form: drawForm,
+    table: drawTable,
+    chart: drawChart,
+  },
 } as const satisfies Record<string, Record<string, (stage: Stage) => string>>
 
 export interface Drawing {

@@ -24,6 +24,13 @@ export interface StageOptions {
   omit?: number
 }
 
+export interface AddOptions {
+  /** The box of the object that this one is a part of. */
+  host?: Box
+  /** Drawn beneath, if the object is drawn: a shadow, which belongs to no box. */
+  under?: (ctx: SKRSContext2D) => void
+}
+
 /** Room between objects, in pixels of a picture of 3840. */
 const GAP = 6
 
@@ -41,7 +48,7 @@ export class Stage {
   readonly canvas: Canvas
   readonly ctx: SKRSContext2D
   /** From the scene's coordinates to pixels; documents are turned. */
-  transform = new DOMMatrix()
+  #transform = new DOMMatrix()
   readonly #placed: Placed[] = []
   readonly #names = new Set<string>()
   readonly #omit: number | undefined
@@ -103,22 +110,28 @@ export class Stage {
    * Adds an object. `paint` draws in the scene's coordinates and stays inside `area`. Gives its box, or null where it
    * was not drawn: no room, too little to be told apart even here, or another object of the same description.
    */
-  add(area: Area, facts: Facts, paint: (ctx: SKRSContext2D) => void, host?: Box): Box | null {
-    // What may distinguish it in a caption: its text, else its colour.
-    const name = `${facts.kind}|${facts.text?.toLowerCase() ?? facts.color}`
+  add(
+    area: Area,
+    facts: Facts,
+    paint: (ctx: SKRSContext2D) => void,
+    { host, under }: AddOptions = {},
+  ): Box | null {
+    // What distinguishes it in every caption: its text, its own description, or its colour.
+    const name = `${facts.kind}|${facts.text?.toLowerCase() ?? facts.also ?? facts.color}`
     const isReadable = facts.xHeight === undefined || facts.xHeight >= MIN_X_HEIGHT_PIXELS
     if (!isReadable || this.#names.has(name) || !this.isFree(area, host)) return null
     const [left, top, right, bottom] = this.#boxOf(area)
     const alone = createCanvas(right - left, bottom - top)
     const ctx = alone.getContext('2d')
     ctx.translate(-left, -top)
-    ctx.transform(...values(this.transform))
+    ctx.transform(...values(this.#transform))
     paint(ctx)
     const touched = bounds(alone)
     if (!touched) return null
     const box: Box = [left + touched[0], top + touched[1], left + touched[2], top + touched[3]]
     if (Math.min(box[2] - box[0], box[3] - box[1]) < MIN_OBJECT_PIXELS && facts.text === undefined)
       return null
+    if (under) this.decorate(under)
     if (this.#omit !== this.#placed.length) this.ctx.drawImage(alone, left, top)
     this.#placed.push({ box, facts })
     this.#names.add(name)
@@ -128,9 +141,28 @@ export class Stage {
   /** Draws something that is no object, in the scene's coordinates. */
   decorate(paint: (ctx: SKRSContext2D) => void): void {
     this.ctx.save()
-    this.ctx.transform(...values(this.transform))
+    this.ctx.transform(...values(this.#transform))
     paint(this.ctx)
     this.ctx.restore()
+  }
+
+  /** Turns the scene's coordinates by an angle in radians about a point in pixels; 0 turns them back. */
+  turn(angle: number, x: number, y: number): void {
+    this.#transform = new DOMMatrix()
+      .translate(x, y)
+      .rotate((angle * 180) / Math.PI)
+      .translate(-x, -y)
+  }
+
+  /** A photograph, ready to be drawn over an area by an object: cut to its proportions, not distorted. */
+  picture(name: keyof Pictures): (ctx: SKRSContext2D, area: Area) => void {
+    const image = this.pictures[name]
+    const [u, v] = [this.random.uniform(), this.random.uniform()]
+    return (ctx, { x, y, width, height }) => {
+      const cover = Math.min(image.width / width, image.height / height)
+      const [w, h] = [width * cover, height * cover]
+      ctx.drawImage(image, u * (image.width - w), v * (image.height - h), w, h, x, y, width, height)
+    }
   }
 
   /** All objects, described so that no two captions are the same. */
@@ -163,7 +195,7 @@ export class Stage {
       [x + width, y],
       [x, y + height],
       [x + width, y + height],
-    ].map(([u, v]) => this.transform.transformPoint({ x: u!, y: v! }))
+    ].map(([u, v]) => this.#transform.transformPoint({ x: u!, y: v! }))
     const [xs, ys] = [corners.map((p) => p.x), corners.map((p) => p.y)]
     return [
       Math.floor(Math.min(...xs)) - 1,

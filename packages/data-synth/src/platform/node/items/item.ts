@@ -3,7 +3,7 @@ import { type ColorName, type Rgb, shadeOf } from '../../../colors.ts'
 import { colorsOf, pick } from '../../../splits.ts'
 import type { Box } from '../../../types.ts'
 import type { Context } from '../brush.ts'
-import type { Area, Stage } from '../stage.ts'
+import type { AddOptions, Area, Stage } from '../stage.ts'
 
 export interface Item {
   kind: string
@@ -19,9 +19,14 @@ export function pickColor(stage: Stage, kind: string, except: readonly ColorName
   return pick(stage.random, colors.length > 0 ? colors : colorsOf(kind, stage.split))
 }
 
-/** Adds an item of the area's height, standing on its bottom. */
-export function addItem(stage: Stage, item: Item, area: Area, except: readonly ColorName[] = []): Box | null {
+/** Adds an item that fills the area. `except`: colours that would vanish on what lies behind. */
+export function addItem(
+  stage: Stage,
+  item: Item,
+  area: Area,
+  { except, ...options }: AddOptions & { except?: readonly ColorName[] } = {},
+): Box | null {
   const color = pickColor(stage, item.kind, except)
   const shade = shadeOf(stage.random, color)
-  return stage.add(area, { kind: item.kind, color }, (ctx) => item.paint(ctx, area, shade))
+  return stage.add(area, { kind: item.kind, color }, (ctx) => item.paint(ctx, area, shade), options)
 }

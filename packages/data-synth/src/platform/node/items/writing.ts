@@ -1,6 +1,6 @@
 // Things with writing on them: their size follows from the text, so that what can be read is known exactly.
 import { type ColorName, css, inkOn, mix, type Rgb, shadeOf } from '../../../colors.ts'
-import { type FontStyle, pickFont } from '../../../fonts.ts'
+import { type Font, type FontStyle, pickFont } from '../../../fonts.ts'
 import { MIN_X_HEIGHT_PIXELS } from '../../../resolution.ts'
 import { pick } from '../../../splits.ts'
 import type { Box } from '../../../types.ts'
@@ -8,14 +8,14 @@ import {
   type Context,
   ellipse,
   fillFlat,
-  type Lettering,
   lettering,
   measure,
   polygon,
   rounded,
   writeCentred,
 } from '../brush.ts'
-import type { Area, Stage } from '../stage.ts'
+import type { Facts } from '../captions.ts'
+import type { AddOptions, Area, Stage } from '../stage.ts'
 import { pickColor } from './item.ts'
 
 export type Shape = 'plate' | 'pill' | 'round' | 'octagon' | 'diamond' | 'tag' | 'arrow'
@@ -98,7 +98,7 @@ const OUTLINES: Record<Shape, Outline> = {
 export interface Writing {
   kind: string
   text: string
-  styles: readonly FontStyle[]
+  styles: readonly FontStyle[] | Font
   /** In pixels: see `xHeight`. */
   xHeight: number
   shape?: Shape
@@ -110,6 +110,12 @@ export interface Writing {
   atLeast?: { width?: number; height?: number }
   /** A second outline in the colour of the letters. */
   isRimmed?: boolean
+  /** See `Facts`. */
+  also?: string
+  /** Reads from top to bottom, as on the spine of a book. */
+  isUpright?: boolean
+  /** Turned about its centre, in radians. */
+  turn?: number
 }
 
 /** An x-height from `low` to `high` pixels of a picture of 3840, and never too small to be read in this one. */
@@ -121,117 +127,124 @@ export interface Prepared {
   width: number
   height: number
   /** Adds it with its upper left corner at x, y. */
-  addAt: (x: number, y: number, host?: Box) => Box | null
+  addAt: (x: number, y: number, options?: AddOptions) => Box | null
   /** Adds it somewhere free in a zone. Gives the area it takes. */
   addIn: (zone: Area) => Area | null
 }
 
 export function prepareWriting(stage: Stage, writing: Writing): Prepared {
-  const { kind, text, styles, xHeight: x, shape = 'plate', except, atLeast, isRimmed } = writing
-  const letters = lettering(pickFont(stage.random, stage.split, styles), x)
+  const {
+    kind,
+    text,
+    styles,
+    xHeight: x,
+    shape = 'plate',
+    except,
+    atLeast,
+    isRimmed,
+    isUpright,
+    turn = 0,
+    also,
+  } = writing
+  const letters = lettering(fontOf(stage, styles), x)
   const ink = measure(letters, text)
   const outline = OUTLINES[shape]
   const needed = outline.size(ink.width, ink.ascent + ink.descent, x)
-  const width = Math.max(needed.width, atLeast?.width ?? 0)
-  const height = Math.max(needed.height, atLeast?.height ?? 0)
+  const size = {
+    width: Math.max(needed.width, atLeast?.width ?? 0),
+    height: Math.max(needed.height, atLeast?.height ?? 0),
+  }
   const color = writing.color ?? pickColor(stage, kind, except)
   const shade = shadeOf(stage.random, color)
-  const place = (area: Area, host?: Box) =>
-    stage.add(
-      area,
-      { kind, color, text, xHeight: x },
-      (ctx) => paintWriting(ctx, area, outline, letters, text, shade, isRimmed),
-      host,
-    )
+  const angle = turn + (isUpright ? Math.PI / 2 : 0)
+  const [cos, sin] = [Math.abs(Math.cos(angle)), Math.abs(Math.sin(angle))]
+  return prepared(
+    stage,
+    { width: size.width * cos + size.height * sin, height: size.width * sin + size.height * cos },
+    { kind, color, text, xHeight: x, also },
+    (ctx, { x: left, y: top, width, height }) => {
+      ctx.translate(left + width / 2, top + height / 2)
+      ctx.rotate(angle)
+      const area = { x: -size.width / 2, y: -size.height / 2, ...size }
+      outline.draw(ctx, area, x)
+      fillFlat(ctx, area, shade, 0.08)
+      if (isRimmed) rim(ctx, x, shade)
+      writeCentred(ctx, area, letters, text, inkOn(shade))
+    },
+  )
+}
+
+function rim(ctx: Context, x: number, shade: Rgb): void {
+  ctx.save()
+  ctx.clip()
+  ctx.lineWidth = 0.5 * x
+  ctx.strokeStyle = css(mix(shade, inkOn(shade), 0.85))
+  ctx.stroke()
+  ctx.restore()
+}
+
+function prepared(
+  stage: Stage,
+  { width, height }: { width: number; height: number },
+  facts: Facts,
+  paint: (ctx: Context, area: Area) => void,
+): Prepared {
+  const place = (area: Area, options?: AddOptions) =>
+    stage.add(area, facts, (ctx) => paint(ctx, area), options)
   return {
     width,
     height,
-    addAt: (left, top, host) => place({ x: left, y: top, width, height }, host),
+    addAt: (x, y, options) => place({ x, y, width, height }, options),
     addIn: (zone) => {
       const area = stage.findPlace(width, height, zone)
       return area && place(area) ? area : null
     },
   }
-}
-
-function paintWriting(
-  ctx: Context,
-  area: Area,
-  outline: Outline,
-  letters: Lettering,
-  text: string,
-  shade: Rgb,
-  isRimmed = false,
-): void {
-  const ink = inkOn(shade)
-  const x = letters.xHeight
-  outline.draw(ctx, area, x)
-  fillFlat(ctx, area, shade, 0.08)
-  if (isRimmed) {
-    ctx.save()
-    ctx.clip()
-    ctx.lineWidth = 0.5 * x
-    ctx.strokeStyle = css(mix(shade, ink, 0.85))
-    ctx.stroke()
-    ctx.restore()
-  }
-  writeCentred(ctx, area, letters, text, ink)
 }
 
 export interface Lettered {
   kind: string
   text: string
-  styles: readonly FontStyle[]
+  styles: readonly FontStyle[] | Font
   xHeight: number
   color?: ColorName
   except?: readonly ColorName[]
   /** Print in black or white on a quiet ground: no outline, and a caption without colour. */
   isPlain?: boolean
+  /** See `Facts`. */
+  also?: string
 }
 
 /** Letters without a ground of their own; coloured ones get an outline that contrasts with them. */
 export function prepareLetters(
   stage: Stage,
-  { kind, text, styles, xHeight: x, color: wanted, except, isPlain }: Lettered,
+  { kind, text, styles, xHeight: x, color: wanted, except, isPlain, also }: Lettered,
 ): Prepared {
-  const letters = lettering(pickFont(stage.random, stage.split, styles), x)
+  const letters = lettering(fontOf(stage, styles), x)
   const ink = measure(letters, text)
-  const rim = isPlain ? 0 : 0.3 * x
-  const width = ink.width + 2 * rim + 0.6 * x
-  const height = ink.ascent + ink.descent + 2 * rim + 0.2 * x
+  const rim = isPlain ? 0 : 0.22 * x
+  const size = {
+    width: ink.width + 2 * rim + 0.6 * x,
+    height: ink.ascent + ink.descent + 2 * rim + 0.2 * x,
+  }
   const color = wanted ?? pickColor(stage, kind, except)
   const shade = shadeOf(stage.random, color)
-  const place = (area: Area, host?: Box) =>
-    stage.add(
-      area,
-      { kind, color, text, xHeight: x, isPlain },
-      (ctx) => {
-        if (!isPlain) {
-          ctx.font = letters.css
-          ctx.textAlign = 'center'
-          ctx.lineJoin = 'round'
-          ctx.lineWidth = 2 * rim
-          ctx.strokeStyle = css(inkOn(shade))
-          ctx.strokeText(
-            text,
-            area.x + area.width / 2,
-            area.y + area.height / 2 + (ink.ascent - ink.descent) / 2,
-          )
-        }
-        writeCentred(ctx, area, letters, text, shade)
-      },
-      host,
-    )
-  return {
-    width,
-    height,
-    addAt: (left, top, host) => place({ x: left, y: top, width, height }, host),
-    addIn: (zone) => {
-      const area = stage.findPlace(width, height, zone)
-      return area && place(area) ? area : null
-    },
-  }
+  return prepared(stage, size, { kind, color, text, xHeight: x, isPlain, also }, (ctx, area) => {
+    if (!isPlain) {
+      ctx.font = letters.css
+      ctx.textAlign = 'center'
+      ctx.lineJoin = 'round'
+      ctx.lineWidth = 2 * rim
+      ctx.strokeStyle = css(inkOn(shade))
+      ctx.strokeText(text, area.x + area.width / 2, area.y + area.height / 2 + (ink.ascent - ink.descent) / 2)
+    }
+    writeCentred(ctx, area, letters, text, shade)
+  })
 }
+
+/** One that everything on a page shares, or one drawn from the styles. */
+const fontOf = (stage: Stage, styles: readonly FontStyle[] | Font): Font =>
+  'family' in styles ? styles : pickFont(stage.random, stage.split, styles)
 
 /** One of the shapes. */
 export const pickShape = (stage: Stage, shapes: readonly Shape[]): Shape => pick(stage.random, shapes)

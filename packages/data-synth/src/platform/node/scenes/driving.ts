@@ -330,9 +330,7 @@ function standing(stage: Stage, zone: Area, count: number, [low, high]: [number,
       width,
       height,
     }
-    if (!stage.isFree(area)) continue
-    stage.decorate((ctx) => shadow(ctx, part(area, -0.08, 0.9, 1.16, 0.18)))
-    addItem(stage, item, area)
+    addItem(stage, item, area, { under: (ctx) => shadow(ctx, part(area, -0.08, 0.9, 1.16, 0.18)) })
   }
 }
 
@@ -346,9 +344,9 @@ function vehicles(stage: Stage, zone: Area, count: number, [low, high]: [number,
     const width = height * item.aspect
     const foot = zone.y + zone.height * (0.35 + 0.63 * depth)
     const area = { x: zone.x + random.uniform() * (zone.width - width), y: foot - height, width, height }
-    if (!stage.isFree(area)) continue
-    stage.decorate((ctx) => shadow(ctx, part(area, -0.05, 0.86, 1.1, 0.24)))
-    const box = addItem(stage, item, area)
+    const box = addItem(stage, item, area, {
+      under: (ctx) => shadow(ctx, part(area, -0.05, 0.86, 1.1, 0.24)),
+    })
     if (!box) continue
     const isAdvert = item.kind === 'truck' || item.kind === 'van'
     const text = prepareWriting(stage, {
@@ -358,6 +356,8 @@ function vehicles(stage: Stage, zone: Area, count: number, [low, high]: [number,
       xHeight: Math.max(xHeight(stage, 8, 9), height * (isAdvert ? 0.12 : 0.055)),
     })
     if (text.width < width * (isAdvert ? 0.5 : 0.36))
-      text.addAt(area.x + width * (isAdvert ? 0.06 : 0.36), area.y + height * (isAdvert ? 0.3 : 0.62), box)
+      text.addAt(area.x + width * (isAdvert ? 0.06 : 0.36), area.y + height * (isAdvert ? 0.3 : 0.62), {
+        host: box,
+      })
   }
 }
