@@ -1,4 +1,5 @@
 // Operations for training, as fused-ops.cc has them for inference: AdamW, backward passes, pictures cut into patches.
+#include "attention-grad.h"
 #include "gradients.h"
 #include "op.h"
 #include "patches.h"
@@ -49,6 +50,40 @@ void BiasGeluGrad(void* kernel, TF_OpKernelContext* context) {
   }
 }
 
+// dy [B, N, C], qkv [B, N, 3C], bias [3C], prefix [B, M, 2C] as in SelfAttention -> gradients of qkv and of prefix
+void SelfAttentionGrad(void* kernel, TF_OpKernelContext* context) {
+  const int64_t heads = static_cast<Attributes*>(kernel)->heads;
+  Call call(context);
+  call.Check(call.ok() && call.Rank(1) == 3 && call.Rank(3) == 3, "qkv and prefix must have 3 dimensions");
+  if (!call.ok()) return;
+  const int64_t batch = call.Dim(1, 0), count = call.Dim(1, 1), width = call.Dim(1, 2) / 3, before = call.Dim(3, 1);
+  call.Check(heads > 0 && call.Dim(1, 2) == width * 3 && width % heads == 0,
+             "the last axis of qkv must be 3 * num_heads * head width");
+  call.Check(call.Size(0) == batch * count * width, "dy must be a third of qkv");
+  call.Check(call.Size(2) == width * 3, "bias must be as long as the last axis of qkv");
+  call.Check(call.Dim(3, 0) == batch && call.Dim(3, 2) == width * 2, "prefix must be [batch, keys, 2/3 of qkv's width]");
+  float *dqkv = call.OutputLike(1, 0), *dprefix = call.OutputLike(3, 1);
+  if (!call.ok() || batch * count * width == 0) return;
+  const float *dy = call.Data(0), *qkv = call.Data(1), *bias = call.Data(2), *prefix = call.Data(3);
+  const bool done = ps3::AttentionGrad(batch, heads, width / heads, [=](int64_t b) {
+    const float *own = qkv + b * count * width * 3, *cached = prefix + b * before * width * 2;
+    float *to = dqkv + b * count * width * 3, *to_cached = dprefix + b * before * width * 2;
+    const int64_t stride = width * 3, cached_stride = width * 2;
+    return ps3::GradEntry{
+        {{own, bias, count, stride},
+         {{cached, nullptr, before, cached_stride}, {own + width, bias + width, count, stride}},
+         {{cached + width, nullptr, before, cached_stride}, {own + width * 2, bias + width * 2, count, stride}},
+         nullptr,
+         0},
+        dy + b * count * width,
+        width,
+        {to, count, stride},
+        {{to_cached, before, cached_stride}, {to + width, count, stride}},
+        {{to_cached + width, before, cached_stride}, {to + width * 2, count, stride}}};
+  });
+  call.Check(done, "out of memory");
+}
+
 // pictures [B, words of 4 bytes], sizes [height, width, patch], positions and weights [rows or columns, 4],
 // affine [2, 3] (factors, shifts) -> [B, patches, 3 * patch * patch]
 void ResizedPatches(void*, TF_OpKernelContext* context) {
@@ -83,6 +118,8 @@ __attribute__((constructor)) void RegisterTrainingOps() {
            {"new_parameter", "new_mean", "new_square"});
   Register("Ps3LayerNormGrad", {"dy", "x", "weight"}, {"eps: float"}, LayerNormGrad, {"dx", "sums"});
   Register("Ps3BiasGeluGrad", {"dy", "x", "bias"}, {"tanh: bool"}, BiasGeluGrad, {"dx", "dbias"});
+  Register("Ps3SelfAttentionGrad", {"dy", "qkv", "bias", "prefix"}, {"num_heads: int"}, SelfAttentionGrad,
+           {"dqkv", "dprefix"});
   Register("Ps3ResizedPatches",
            {"pictures: int32", "sizes: int32", "row_positions: int32", "column_positions: int32", "row_weights",
             "column_weights", "affine"},

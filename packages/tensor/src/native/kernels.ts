@@ -1,6 +1,13 @@
 // The fused operations as tfjs kernels of the backend 'tensorflow'. Gradients belong to the ops, which run the backward
 // kernels themselves.
-import { type KernelFunc, registerKernel, type Tensor, type TensorInfo, zeros } from '@tensorflow/tfjs-core'
+import {
+  dispose,
+  type KernelFunc,
+  registerKernel,
+  type Tensor,
+  type TensorInfo,
+  zeros,
+} from '@tensorflow/tfjs-core'
 import { executeOp } from './execute-op.ts'
 import type { NodeBackend } from './tfjs-node.ts'
 
@@ -13,12 +20,26 @@ type Kernel = (
 const kernels: Record<string, Kernel> = {
   // qkv [B, N, 3C], bias [3C], prefix [B, M, 2C] or absent -> [B, N, C]
   PS3SelfAttention(backend, { qkv, bias, prefix }, { numHeads }) {
-    const [batch, , width] = qkv!.shape as [number, number, number]
-    const before = prefix ?? zeros([batch, 0, (width / 3) * 2])
+    const before = prefix ?? noKeys(qkv!)
     const attributes = { num_heads: { int: numHeads as number } }
     const [out] = executeOp(backend, 'Ps3SelfAttention', attributes, [qkv!, bias!, before])
     if (!prefix) (before as Tensor).dispose()
     return out!
+  },
+  // dy [B, N, C], and the inputs of PS3SelfAttention -> gradients of qkv and, where there is one, of prefix
+  PS3SelfAttentionGrad(backend, { dy, qkv, bias, prefix }, { numHeads }) {
+    const before = prefix ?? noKeys(qkv!)
+    const attributes = { num_heads: { int: numHeads as number } }
+    const [dqkv, dPrefix] = executeOp(
+      backend,
+      'Ps3SelfAttentionGrad',
+      attributes,
+      [dy!, qkv!, bias!, before],
+      2,
+    )
+    if (prefix) return [dqkv!, dPrefix!]
+    dispose([before as Tensor, dPrefix!])
+    return [dqkv!]
   },
   // q [B, N, C], k and v [B, M, C'] -> [B, N, C]. With causalOffset, query i sees the keys up to i + causalOffset.
   PS3Attention(backend, { q, k, v }, { numHeads, numKeyValueHeads = numHeads, causalOffset }) {
@@ -59,6 +80,9 @@ const kernels: Record<string, Kernel> = {
     return executeOp(backend, 'Ps3ResizedPatches', {}, list as TensorInfo[])[0]!
   },
 }
+
+/** An empty prefix for qkv [B, N, 3C]: [B, 0, 2C] */
+const noKeys = ({ shape: [batch, , width] }: TensorInfo) => zeros([batch!, 0, (width! / 3) * 2])
 
 /** Once per process and copy of tfjs-core. */
 export function registerFusedKernels(): void {

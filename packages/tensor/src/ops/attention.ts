@@ -135,7 +135,11 @@ export function selfAttention(qkv: Tensor, { numHeads, bias, prefix }: SelfAtten
       value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [savedX, savedBias, savedPrefix] = saved
-        const [dx, dPrefix] = qkvBackward(dy, add(savedX!, savedBias!), savedPrefix, numHeads)
+        const backward = fusedKernel<Tensor[]>('PS3SelfAttentionGrad')
+        const inputs = { dy, qkv: savedX!, bias: savedBias!, ...(savedPrefix && { prefix: savedPrefix }) }
+        const [dx, dPrefix] = backward
+          ? backward(inputs, { numHeads })
+          : qkvBackward(dy, add(savedX!, savedBias!), savedPrefix, numHeads)
         const dBias = sum(reshape(dx!, [-1, width3]), 0)
         return dPrefix ? [dx!, dBias, dPrefix] : [dx!, dBias]
       },

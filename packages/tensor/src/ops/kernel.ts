@@ -6,6 +6,7 @@ import { getBackend } from '../tf.ts'
 
 export type FusedKernelName =
   | 'PS3SelfAttention'
+  | 'PS3SelfAttentionGrad'
   | 'PS3Attention'
   | 'PS3LayerNorm'
   | 'PS3LayerNormGrad'
