@@ -6,19 +6,43 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Random } from '@ps3js/tensor'
 
-/** Runs a bundle of `kill-main.fixture.ts` to its end; with a delay it is sent the signal then, if it still runs. */
+/** What to run: a bundle of `kill-main.fixture.ts` on shards. */
+export interface Program {
+  bundle: string
+  shards: string
+  steps: number
+}
+
+/** When to stop a program: so many milliseconds after so many steps. */
+export interface Stop {
+  steps: number
+  delay: number
+  signal: NodeJS.Signals
+}
+
+/** Runs it to its end, or until it is stopped. */
 export async function runOnce(
-  bundle: string,
+  { bundle, shards, steps }: Program,
   directory: string,
-  { steps, after, signal = 'SIGKILL' }: { steps: number; after?: number; signal?: NodeJS.Signals },
+  stop?: Stop,
 ): Promise<{ status: number | null; wasStopped: boolean; stderr: string }> {
-  const child = spawn(process.execPath, [bundle, directory], { env: { ...process.env, STEPS: `${steps}` } })
+  const child = spawn(process.execPath, [bundle, directory, shards], {
+    env: { ...process.env, STEPS: `${steps}` },
+  })
   let stderr = ''
   child.stderr.on('data', (chunk) => {
     stderr += chunk
   })
-  child.stdout.resume()
-  const timer = after === undefined ? undefined : setTimeout(() => child.kill(signal), after)
+  let timer: NodeJS.Timeout | undefined
+  let made = 0
+  const stopWhenDue = () => {
+    if (stop && made >= stop.steps) timer ??= setTimeout(() => child.kill(stop.signal), stop.delay)
+  }
+  child.stdout.on('data', (chunk) => {
+    made += String(chunk).split('\n').length - 1
+    stopWhenDue()
+  })
+  stopWhenDue()
   return new Promise((resolve) => {
     child.on('close', (status, by) => {
       clearTimeout(timer)
@@ -27,20 +51,25 @@ export async function runOnce(
   })
 }
 
-/** Kills the run at random moments, at least `kills` times, in as many fresh folders as that takes; gives back all folders. */
+/** Kills the run at random moments until it was killed so often, in as many folders as that takes; gives back all. */
 export async function killAndResume(
-  bundle: string,
+  program: Program,
   folder: (i: number) => string,
-  options: { steps: number; kills: number; longest: number; random: Random },
+  { kills: wanted, random }: { kills: number; random: Random },
 ): Promise<{ folders: string[]; kills: number }> {
   const folders: string[] = []
   let kills = 0
-  while (kills < options.kills) {
+  while (kills < wanted) {
     const directory = folder(folders.length)
     folders.push(directory)
     for (;;) {
-      const after = kills < options.kills ? options.random.uniform() * options.longest : undefined
-      const { status, wasStopped, stderr } = await runOnce(bundle, directory, { steps: options.steps, after })
+      // A step takes some 50 ms, a checkpoint as long again; without steps the kill meets the start.
+      const stop = { steps: random.integer(5), delay: random.uniform() * 150, signal: 'SIGKILL' as const }
+      const { status, wasStopped, stderr } = await runOnce(
+        program,
+        directory,
+        kills < wanted ? stop : undefined,
+      )
       if (wasStopped) kills++
       else if (status === 0) break
       else throw new Error(`the run ended with ${status}: ${stderr}`)
