@@ -8,6 +8,7 @@ import type { Command } from 'commander'
 import { runInChromium } from '../browser/index.ts'
 import type { CliContext } from '../context.ts'
 import { directoryStore, filesBelow } from './directory-store.ts'
+import { nodeKinds } from './node-kinds.ts'
 import type { CaseReport, VerifyReport } from './report.ts'
 import { verify } from './run.ts'
 
@@ -65,7 +66,12 @@ async function verifyHere(
 ): Promise<VerifyReport> {
   const store = await directoryStore(directory)
   await useBackend((backend ?? 'auto') as BackendName | 'auto')
-  return verify(store, { filter, signal, onCase: json ? undefined : (report) => stdout(caseLines(report)) })
+  return verify(store, {
+    filter,
+    signal,
+    nodeKinds,
+    onCase: json ? undefined : (report) => stdout(caseLines(report)),
+  })
 }
 
 async function verifyInBrowser(

@@ -2,11 +2,13 @@
 
 import type { PS3Encoder } from '@ps3js/ps3-encoder'
 import { ConfigError, TensorScope } from '@ps3js/tensor'
+import { replayHdConnector, replayMergeOrder, replayProjector } from './connector.ts'
 import { replayInterpolate } from './interpolate.ts'
 import { replayLoss } from './loss.ts'
 import type { LossCase } from './loss-records.ts'
 import { loadFamily } from './model.ts'
 import { replayPreprocess } from './preprocess.ts'
+import { replayQwen2 } from './qwen2.ts'
 import { type CaseReport, caseReport, failed, type VerifyReport } from './report.ts'
 import { replaySchedules } from './schedules.ts'
 import { replaySizes } from './sizes.ts'
@@ -21,11 +23,13 @@ export interface VerifyOptions {
   /** Only cases whose name holds this text. */
   filter?: string
   onCase?: (report: CaseReport) => void
+  /** Kinds that only Node can replay. */
+  nodeKinds?: readonly Kind[]
   signal?: AbortSignal
 }
 
 /** How one kind of folder is recognised and replayed. Later kinds are added to `kinds`. */
-interface Kind {
+export interface Kind {
   matches: (names: readonly string[], store: FixtureStore) => Promise<boolean> | boolean
   replay: (store: FixtureStore, options: ReplayOptions) => AsyncIterable<CaseReport> | Promise<CaseReport[]>
   /** Whether folders below hold cases of their own. */
@@ -38,12 +42,21 @@ interface ReplayOptions {
   wants: (name: string) => boolean
 }
 
-const caseKind = async (store: FixtureStore) => (await readJson<{ kind?: string }>(store, 'case.json')).kind
+export const caseKind = async (store: FixtureStore) =>
+  (await readJson<{ kind?: string }>(store, 'case.json')).kind
 
 /** Other losses are recorded under the same kind, with other tensors. */
 async function isContrastiveLoss(store: FixtureStore): Promise<boolean> {
   const { kind, tensors = {} } = await readJson<Partial<LossCase>>(store, 'case.json')
   return kind === 'loss' && 'image_features' in tensors
+}
+
+/** Kinds of case.json that say all there is to know. */
+const ALONE: Record<string, (store: FixtureStore) => Promise<CaseReport[]>> = {
+  qwen2: replayQwen2,
+  projector: replayProjector,
+  merge_order: replayMergeOrder,
+  'vila-hd': replayHdConnector,
 }
 
 const kinds: readonly Kind[] = [
@@ -64,6 +77,12 @@ const kinds: readonly Kind[] = [
     matches: async (names, store) => names.includes('case.json') && (await isContrastiveLoss(store)),
     replay: replayLoss,
   },
+  ...Object.entries(ALONE).map(
+    ([kind, replay]): Kind => ({
+      matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === kind,
+      replay,
+    }),
+  ),
   { matches: (names) => names.includes('cases.json') && names.includes('in/'), replay: replayPreprocess },
   { matches: (names) => names.includes('sizes.json'), replay: replaySizes },
   { matches: (names) => names.includes('schedules.json'), replay: replaySchedules, goesOn: true },
@@ -77,9 +96,10 @@ const SUFFIXES = ['', OWN, RECORDED]
 
 /** Replays everything below the store. No case at all is a failure: the folder was the wrong one. */
 export async function verify(store: FixtureStore, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const { filter = '', onCase, signal } = options
+  const { filter = '', onCase, signal, nodeKinds = [] } = options
+  const known = [...kinds, ...nodeKinds]
   const cases: CaseReport[] = []
-  for await (const report of replayAll(store, '', filter, signal)) {
+  for await (const report of replayAll(store, '', filter, known, signal)) {
     if (!report.name.includes(filter)) continue
     onCase?.(report)
     cases.push(report)
@@ -97,12 +117,13 @@ async function* replayAll(
   store: FixtureStore,
   prefix: string,
   filter: string,
+  known: readonly Kind[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<CaseReport> {
   signal?.throwIfAborted()
   const names = await store.list('')
   try {
-    const kind = await kindOf(store, names)
+    const kind = await kindOf(store, names, known)
     if (kind) {
       const wants = (name: string) => SUFFIXES.some((suffix) => `${prefix}${name}${suffix}`.includes(filter))
       const reports = kind.replay(store, { signal, wants })
@@ -119,12 +140,16 @@ async function* replayAll(
   }
   for (const name of names) {
     if (!name.endsWith('/')) continue
-    yield* replayAll(below(store, name.slice(0, -1)), `${prefix}${name}`, filter, signal)
+    yield* replayAll(below(store, name.slice(0, -1)), `${prefix}${name}`, filter, known, signal)
   }
 }
 
-async function kindOf(store: FixtureStore, names: readonly string[]): Promise<Kind | undefined> {
-  for (const kind of kinds) if (await kind.matches(names, store)) return kind
+async function kindOf(
+  store: FixtureStore,
+  names: readonly string[],
+  known: readonly Kind[],
+): Promise<Kind | undefined> {
+  for (const kind of known) if (await kind.matches(names, store)) return kind
   return undefined
 }
 

@@ -7,26 +7,30 @@ import type { Crop } from './crop.ts'
 /** [x1, y1, x2, y2] in pixels. */
 export type Box = readonly [number, number, number, number]
 
+/** The box in pixels of the crop, clipped to it (float32). */
+export function cropBox([x1, y1, x2, y2]: Box, { top, left, width, height }: Crop): Box {
+  const move = (value: number, start: number, length: number) =>
+    Math.min(Math.max(Math.fround(Math.fround(value) - start), 0), length)
+  return [move(x1, left, width), move(y1, top, height), move(x2, left, width), move(y2, top, height)]
+}
+
 /**
- * The box in the resized crop, clipped to it. Boxes of whole numbers are truncated to whole numbers, as the reference
- * does; others keep their fractions (float32).
+ * The box after a picture of `width` x `height` was resized to `size` x `size`. Boxes of whole numbers are truncated to
+ * whole numbers, as the reference does; others keep their fractions (float32).
  *
- * @param size side of the resized crop
  * @param isWhole whether the reference would hold the box in integers
  */
-export function moveBox(box: Box, crop: Crop, size: number, isWhole = box.every(Number.isInteger)): Box {
-  const move = (value: number, start: number, length: number) => {
-    const clipped = Math.min(Math.max(Math.fround(value - start), 0), length)
-    const scaled = Math.fround(clipped * Math.fround(size / length))
+export function resizeBox(
+  [x1, y1, x2, y2]: Box,
+  { width, height }: { width: number; height: number },
+  size: number,
+  isWhole: boolean,
+): Box {
+  const scale = (value: number, length: number) => {
+    const scaled = Math.fround(Math.fround(value) * Math.fround(size / length))
     return isWhole ? Math.trunc(scaled) : scaled
   }
-  const [x1, y1, x2, y2] = box
-  return [
-    move(x1, crop.left, crop.width),
-    move(y1, crop.top, crop.height),
-    move(x2, crop.left, crop.width),
-    move(y2, crop.top, crop.height),
-  ]
+  return [scale(x1, width), scale(y1, height), scale(x2, width), scale(y2, height)]
 }
 
 /** Whether anything of a box's inside lies in a crop. */

@@ -1,5 +1,5 @@
 // From records and pictures to training samples, each choice drawn through `Draws`.
-export { type Box, moveBox, regionMap } from './boxes.ts'
+export { type Box, cropBox, regionMap, resizeBox } from './boxes.ts'
 export { filterCaption, maskSentences, mergeCaptions } from './captions.ts'
 export { chooseCaptions } from './choose.ts'
 export { type Crop, type CropRange, drawCrop, PS3_CROP } from './crop.ts'

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '@ps3js/tensor'
 import type { RawSample, TrainingSample } from '../types.ts'
-import { type Box, isVisible, moveBox, regionMap } from './boxes.ts'
+import { type Box, cropBox, isVisible, regionMap, resizeBox } from './boxes.ts'
 import { filterCaption, maskSentences, mergeCaptions } from './captions.ts'
 import { chooseCaptions } from './choose.ts'
 import { type Crop, type CropRange, drawCrop, PS3_CROP } from './crop.ts'
@@ -48,7 +48,7 @@ export async function makeSample(
   const crop = boxes.every((box) => isVisible(box, drawn)) ? drawn : whole
   const caption = captionOf(captions, options.maskSentences ?? true, draws)
   const image = await decodeCrop(picture, crop, size)
-  const moved = boxes.map((box) => moveBox(box, crop, size))
+  const moved = boxes.map((box) => resizeBox(cropBox(box, crop), crop, size, box.every(Number.isInteger)))
   return {
     key,
     image,
