@@ -6,22 +6,14 @@ export interface GridSize {
   width: number
 }
 
-/** Tokens of one grid: where they are, and which patches each is made of. */
-export interface BlockTable {
-  /** Row-major place of each token in the grid of tokens. */
-  cells: Int32Array
-  /** For each token its block's patches, row by row: indices into the grid, -1 beyond its edge. */
-  patches: Int32Array
-}
-
 /** The grid of tokens: an incomplete block at the right or bottom edge counts. */
 export const tokenGrid = ({ height, width }: GridSize, block: number): GridSize => ({
   height: Math.ceil(height / block),
   width: Math.ceil(width / block),
 })
 
-/** The blocks of a whole grid, or those of certain cells. */
-export function blocksOf(grid: GridSize, block: number, cells?: Int32Array): BlockTable {
+/** Each block's patches, row by row, of the whole grid or of certain cells: indices into the grid, -1 beyond its edge. */
+export function blocksOf(grid: GridSize, block: number, cells?: Int32Array): Int32Array {
   const tokens = tokenGrid(grid, block)
   const chosen = cells ?? Int32Array.from({ length: tokens.height * tokens.width }, (_, i) => i)
   const patches = new Int32Array(chosen.length * block * block)
@@ -34,7 +26,7 @@ export function blocksOf(grid: GridSize, block: number, cells?: Int32Array): Blo
       }
     }
   })
-  return { cells: chosen, patches }
+  return patches
 }
 
 /**

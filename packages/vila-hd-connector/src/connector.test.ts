@@ -7,7 +7,9 @@ import {
   mul,
   Random,
   reshape,
+  type SafetensorsFile,
   slice,
+  sub,
   sum,
   type Tensor,
   tensor,
@@ -17,7 +19,7 @@ import {
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../tools/test-support.ts'
-import { Connector, type ConnectorConfig } from './index.ts'
+import { Connector, type ConnectorConfig, mergeBlocks } from './index.ts'
 import { BACKENDS, largestDifference, readCase, recordedConnector } from './recorded.fixture.ts'
 
 const TYPES = [
@@ -48,26 +50,17 @@ for (const [backend, describeBackend] of BACKENDS) {
     it.each(TYPES)('%s', async (name) => {
       const { tensors } = await readCase(name)
       await expectNoLeak(async () => {
-        const connector = await recordedConnector(name)
-        // Recorded are projector and positions by themselves: they are put together here.
-        const { positionGrid } = connector.config
+        const connector = await recordedConnector(name, { places: false })
         for (const side of [4, 5, 6, 7, 9]) {
-          const input = tensor(await tensors.readFloat32(`in.${side}`), [...tensors.info(`in.${side}`).shape])
+          const input = await readTensor(tensors, `in.${side}`)
           const got = connector.lowRes(input, { height: side, width: side })
-          const places = Math.ceil(side / connector.block)
-          const recorded = tensor(await tensors.readFloat32(`out.${side}`), got.shape)
-          const area = `pos_embed_area.${places}`
-          if (positionGrid && !tensors.has(area)) {
-            dispose([input, got, recorded])
-            continue
-          }
-          const wanted = await withPlace(
-            recorded,
-            positionGrid ? await tensors.readFloat32(area) : null,
-            connector,
+          expect(got.shape).toEqual(tensors.info(`out.${side}`).shape)
+          const difference = largestDifference(
+            await tensorData(got),
+            await tensors.readFloat32(`out.${side}`),
           )
-          expect(largestDifference(await tensorData(got), wanted), `side ${side}`).toBeLessThan(TOLERANCE)
-          dispose([input, got, recorded])
+          expect(difference, `side ${side}`).toBeLessThan(TOLERANCE)
+          dispose([input, got])
         }
         connector.dispose()
       })
@@ -76,10 +69,8 @@ for (const [backend, describeBackend] of BACKENDS) {
     it.each(HEADS)('the prompt head of %s', async (name) => {
       const { tensors } = await readCase(name)
       await expectNoLeak(async () => {
-        const connector = await recordedConnector(name)
-        const states = tensor(await tensors.readFloat32('prompt_head.in'), [
-          ...tensors.info('prompt_head.in').shape,
-        ])
+        const connector = await recordedConnector(name, { places: false })
+        const states = await readTensor(tensors, 'prompt_head.in')
         const prompt = connector.prompt(states)
         expect(prompt.shape).toEqual(tensors.info('prompt_head.out').shape)
         const want = await tensors.readFloat32('prompt_head.out')
@@ -88,24 +79,51 @@ for (const [backend, describeBackend] of BACKENDS) {
         connector.dispose()
       })
     })
+
+    it.each(HEADS)('positions and the scale of %s', async (name) => {
+      const { tensors } = await readCase(name)
+      await expectNoLeak(async () => {
+        const [placed, bare] = [
+          await recordedConnector(name, { places: true }),
+          await recordedConnector(name, { places: false }),
+        ]
+        const scale = await tensors.readFloat32('w.high_res_scale_embed.0')
+        for (const side of [2, 3, 4, 7]) {
+          const grid = { height: 2 * side, width: 2 * side }
+          const input = normal([1, 4 * side * side, placed.config.visionWidth], side)
+          const added = tidy(() => sub(placed.lowRes(input, grid), bare.lowRes(input, grid)))
+          const want = (await tensors.readFloat32(`pos_embed_area.${side}`)).map(
+            (x, i) => x + scale[i % scale.length]!,
+          )
+          expect(largestDifference(await tensorData(added), want), `side ${side}`).toBeLessThan(TOLERANCE)
+          dispose([input, added])
+        }
+        for (const connector of [placed, bare]) connector.dispose()
+      })
+    })
+
+    it('lays patches of a block side by side in the recorded order', async () => {
+      const { tensors } = await readCase('merge_order')
+      const blocks = [
+        ['DownSampleBlock', 2],
+        ['DownSample2x2BlockFix', 2],
+        ['DownSample3x3BlockFix', 3],
+      ] as const
+      for (const side of [4, 5]) {
+        const input = await readTensor(tensors, `in.${side}`)
+        for (const [name, block] of blocks) {
+          const merged = mergeBlocks(input, { height: side, width: side }, block)
+          expect([...(await tensorData(merged))]).toEqual([...(await tensors.readFloat32(`${name}.${side}`))])
+          merged.dispose()
+        }
+        input.dispose()
+      }
+    })
   })
 }
 
-/** The recorded projector's output plus its recorded, resized positions and the vector of scale 0. */
-async function withPlace(
-  out: Tensor,
-  area: Float32Array | null,
-  connector: Connector,
-): Promise<Float32Array> {
-  const placed = tidy(() => {
-    const moved = area ? add(out, tensor(area, [1, ...out.shape.slice(1)])) : out.clone()
-    const scale = connector.high_res_scale_embed[0]
-    return scale ? add(moved, scale.value) : moved
-  })
-  const values = (await tensorData(placed)) as Float32Array
-  placed.dispose()
-  return values
-}
+const readTensor = async (tensors: SafetensorsFile, name: string) =>
+  tensor(await tensors.readFloat32(name), [...tensors.info(name).shape])
 
 describe('high-res tokens', () => {
   beforeAll(() => useBackend('wasm'))

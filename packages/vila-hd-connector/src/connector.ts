@@ -19,7 +19,7 @@ import {
   zeros,
   zerosInitializer,
 } from '@ps3js/tensor'
-import { type BlockTable, blocksOf, completeCells, type GridSize, tokenGrid, window } from './blocks.ts'
+import { blocksOf, completeCells, type GridSize, tokenGrid, window } from './blocks.ts'
 import { type ConnectorConfig, type ProjectorForm, projectorForm } from './config.ts'
 import { project, projectorLayers } from './projector.ts'
 import { createPromptHead, type PromptHead } from './prompt-head.ts'
@@ -78,10 +78,12 @@ export class Connector extends Module {
     this.#checkFeatures(features, ['B', grid.height * grid.width])
     const batch = features.shape[0]!
     return tidy(() => {
-      const one = blocksOf(grid, this.block)
-      const all = this.#project(reshape(features, [-1, this.config.visionWidth]), one, batch, grid)
-      const tokens = reshape(all, [batch, one.cells.length, this.config.hiddenSize])
-      return this.#addPlace(tokens, one.cells, this.tokenGrid(grid), 0)
+      const merged = mergeBlocks(features, grid, this.block)
+      const [, count, width] = merged.shape as [number, number, number]
+      const projected = project(this.layers, reshape(merged, [-1, width]))
+      const tokens = reshape(projected, [batch, count, this.config.hiddenSize])
+      const cells = Int32Array.from({ length: count }, (_, i) => i)
+      return this.#addPlace(tokens, cells, this.tokenGrid(grid), 0)
     })
   }
 
@@ -97,7 +99,7 @@ export class Connector extends Module {
     const taken = indices.reduce((sum, { length }) => sum + length, 0)
     this.#checkPatches(patches)
     this.#checkFeatures(features, [taken])
-    const { visionWidth, hiddenSize } = this.config
+    const { hiddenSize } = this.config
     const cells = grids.map((grid, i) => completeCells(grid, this.block, indices[i]!))
     if (cells.every(({ length }) => length === 0)) {
       const tokens = tidy(() => reshape(slice(lowRes, [0, 0, 0], [1, 1, hiddenSize]), [1, hiddenSize]))
@@ -108,10 +110,10 @@ export class Connector extends Module {
       const scales = grids.map((grid, i) => {
         const row = new Map(Array.from(indices[i]!, (index, at) => [index, start + at]))
         start += indices[i]!.length
-        return blocksOf(grid, this.block, cells[i]).patches.map((patch) => row.get(patch) ?? -1)
+        return blocksOf(grid, this.block, cells[i]).map((patch) => row.get(patch) ?? -1)
       })
       const rows = Int32Array.from(scales.flatMap((scale) => [...scale]))
-      const projected = project(this.layers, gatherBlocks(features, rows, this.block ** 2 * visionWidth))
+      const projected = project(this.layers, gatherBlocks(features, rows, this.block))
       let from = 0
       return concat(
         grids.flatMap((grid, i) => {
@@ -143,17 +145,6 @@ export class Connector extends Module {
       throw new InvalidArgumentError(`states are [${states.shape.join(', ')}], expected [B, ${hiddenSize}]`)
     }
     return this.top_down_prompt_head.forward(states)
-  }
-
-  #project(rows: Tensor, { patches }: BlockTable, batch: number, { height, width }: GridSize): Tensor {
-    const all = new Int32Array(patches.length * batch)
-    for (let b = 0; b < batch; b++) {
-      all.set(
-        patches.map((patch) => (patch < 0 ? -1 : patch + b * height * width)),
-        b * patches.length,
-      )
-    }
-    return project(this.layers, gatherBlocks(rows, all, this.block ** 2 * this.config.visionWidth))
   }
 
   /** Adds the table of positions, area-resized to the grid of tokens but only where tokens are, and the scale's vector. */
@@ -200,17 +191,35 @@ export class Connector extends Module {
   }
 }
 
-/** Rows of features side by side, zeros for -1: [R, C] -> [blocks, width] */
-function gatherBlocks(features: Tensor, rows: Int32Array, width: number): Tensor {
-  const beyond = features.shape[0]!
-  const padded = rows.includes(-1) ? concat([features, zeros([1, features.shape[1]!])], 0) : features
-  return reshape(
-    gatherRows(
-      padded,
-      rows.map((row) => (row < 0 ? beyond : row)),
-    ),
-    [-1, width],
+/**
+ * Lays the features of each block side by side, row by row; zeros beyond the edge.
+ * features [B, height * width, C] -> [B, blocks, block * block * C]
+ */
+export function mergeBlocks(features: Tensor, grid: GridSize, block: number): Tensor {
+  const [batch, size, width] = features.shape as [number, number, number]
+  const patches = blocksOf(grid, block)
+  const rows = new Int32Array(patches.length * batch)
+  for (let b = 0; b < batch; b++) {
+    rows.set(
+      patches.map((patch) => (patch < 0 ? -1 : patch + b * size)),
+      b * patches.length,
+    )
+  }
+  return tidy(() => {
+    const merged = gatherBlocks(reshape(features, [-1, width]), rows, block)
+    return reshape(merged, [batch, -1, block * block * width])
+  })
+}
+
+/** Rows of features side by side, zeros for -1: [R, C] -> [blocks, block * block * C] */
+function gatherBlocks(features: Tensor, rows: Int32Array, block: number): Tensor {
+  const [beyond, width] = features.shape as [number, number]
+  const padded = rows.includes(-1) ? concat([features, zeros([1, width])], 0) : features
+  const picked = gatherRows(
+    padded,
+    rows.map((row) => (row < 0 ? beyond : row)),
   )
+  return reshape(picked, [-1, block * block * width])
 }
 
 /** Row i averages the places of a side x side table that cell i of the grid covers: [cells, side * side] */

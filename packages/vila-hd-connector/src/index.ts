@@ -2,4 +2,4 @@
 
 export type { GridSize } from './blocks.ts'
 export { type ConnectorConfig, connectorConfigOf } from './config.ts'
-export { Connector, type HighResPatches, type HighResTokens } from './connector.ts'
+export { Connector, type HighResPatches, type HighResTokens, mergeBlocks } from './connector.ts'

@@ -28,22 +28,22 @@ export async function readCase(
   return { recorded, tensors: await openSafetensors(bytesSource(bytes)) }
 }
 
-export async function recordedConnector(name: string): Promise<Connector> {
+/** The recorded connector, or its projector and prompt head alone. */
+export async function recordedConnector(name: string, { places }: { places: boolean }): Promise<Connector> {
   const { recorded, tensors } = await readCase(name)
   const source: StateSource = {
     names: () => tensors.names().flatMap((tensor) => (tensor.startsWith('w.') ? [tensor.slice(2)] : [])),
     shape: (tensor) => tensors.info(`w.${tensor}`).shape,
     read: (tensor) => tensors.readFloat32(`w.${tensor}`),
   }
-  const connector = new Connector(
-    connectorConfigOf(source, {
-      projectorType: recorded.mm_projector_type,
-      visionWidth: recorded.mm_hidden_size,
-      // The reference's identity ignores the width of the language model.
-      hiddenSize: recorded.mm_projector_type === 'identity' ? recorded.mm_hidden_size : recorded.hidden_size,
-    }),
-  )
-  await connector.loadStateDict(source)
+  const config = connectorConfigOf(source, {
+    projectorType: recorded.mm_projector_type,
+    visionWidth: recorded.mm_hidden_size,
+    // The reference's identity ignores the width of the language model.
+    hiddenSize: recorded.mm_projector_type === 'identity' ? recorded.mm_hidden_size : recorded.hidden_size,
+  })
+  const connector = new Connector(places ? config : { ...config, positionGrid: null, numScales: 0 })
+  await connector.loadStateDict(source, { ignore: (tensor) => !places && tensor.startsWith('high_res_') })
   return connector
 }
 

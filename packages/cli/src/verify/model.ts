@@ -12,12 +12,16 @@ import {
 import { bytesSource, ImageError, openCheckpoint } from '@ps3js/tensor'
 import { type FixtureStore, readJson } from './store.ts'
 
-export async function loadFamily(store: FixtureStore, normalization: Normalization): Promise<PS3Encoder> {
-  const names = await store.list('model')
-  const trunk = names.includes('trunk.json') ? await readJson(store, 'model/trunk.json') : undefined
-  const config = parseConfig(await readJson(store, 'model/config.json'), trunk)
-  const bytes = await store.readBytes('model/model.safetensors')
-  const checkpoint = await openCheckpoint(bytesSource(bytes, `${store.location}/model/model.safetensors`))
+export async function loadFamily(
+  store: FixtureStore,
+  normalization: Normalization,
+  folder = 'model',
+): Promise<PS3Encoder> {
+  const names = await store.list(folder)
+  const trunk = names.includes('trunk.json') ? await readJson(store, `${folder}/trunk.json`) : undefined
+  const config = parseConfig(await readJson(store, `${folder}/config.json`), trunk)
+  const bytes = await store.readBytes(`${folder}/model.safetensors`)
+  const checkpoint = await openCheckpoint(bytesSource(bytes, `${store.location}/${folder}/model.safetensors`))
   const source = renamedSource(checkpointSource(checkpoint))
   const contrastive = [...source.names()].includes('logit_scale')
   const encoder = new PS3Encoder({ config, normalization, tokenizer: null, contrastive })

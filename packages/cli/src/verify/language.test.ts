@@ -1,0 +1,70 @@
+// Replaying recorded language models and connectors: they agree on every backend, and nothing tampered with passes.
+import { fileURLToPath } from 'node:url'
+import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
+import { directoryStore } from './directory-store.ts'
+import { editTensors, recordedStore, withFile } from './recorded.fixture.ts'
+import { verify } from './run.ts'
+import type { FixtureStore } from './store.ts'
+
+const folder = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+const STORES: Record<string, () => Promise<FixtureStore>> = {
+  'language models': () => directoryStore(folder('language-model/fixtures')),
+  projectors: () => directoryStore(folder('vila-hd-connector/fixtures')),
+  'connectors in answers': () => recordedStore('vila'),
+}
+
+const native = await nativeStatus()
+const backends: [BackendName, ReturnType<typeof requireOrSkip>][] = [
+  ['cpu', describe],
+  ['wasm', describe],
+  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
+]
+
+for (const [backend, describeBackend] of backends) {
+  describeBackend(`recorded language models on ${backend}`, () => {
+    beforeAll(() => useBackend(backend))
+
+    // The plain JavaScript backend takes a minute for the pictures of the answers.
+    const names = Object.keys(STORES).filter((name) => backend !== 'cpu' || name !== 'connectors in answers')
+
+    it.each(names)('%s', async (name) => {
+      const store = await STORES[name]!()
+      const { ok, cases } = await expectNoLeak(() => verify(store))
+      expect(cases.filter((one) => !one.ok)).toEqual([])
+      expect(ok).toBe(true)
+      expect(cases.length).toBeGreaterThan(1)
+    })
+  })
+}
+
+describe('what was tampered with', () => {
+  beforeAll(() => useBackend('wasm'))
+
+  it.each([
+    ['language models', 'qwen2-tied', 'logits'],
+    ['language models', 'qwen2-tied', 'greedy_ids'],
+    ['language models', 'qwen2-untied', 'logits_masked'],
+    ['language models', 'qwen2-untied', 'loss'],
+    ['language models', 'qwen2-untied', 'grad.lm_head.weight'],
+    ['projectors', 'projectors/mlp_downsample_head_mlp', 'out.5'],
+    ['projectors', 'projectors/mlp_downsample_head_mlp', 'prompt_head.out'],
+    ['projectors', 'projectors/mlp_downsample_head_mlp', 'pos_embed_area.7'],
+    ['projectors', 'projectors/merge_order', 'DownSample3x3BlockFix.4'],
+    ['connectors in answers', 'hd-2x2-mlp-head', 'top_down_prompt'],
+  ])('%s: %s, %s', async (name, path, tensor) => {
+    const edit = editTensors((tensors) => {
+      const { values } = tensors.get(tensor)!
+      values[0]! += 1
+    })
+    const store = withFile(await STORES[name]!(), `${path}/tensors.safetensors`, edit)
+    const { ok, cases } = await expectNoLeak(() => verify(store, { filter: path }))
+    expect(ok).toBe(false)
+    const wrong = cases.flatMap(({ outputs }) => outputs.filter((output) => !output.ok))
+    // Logits are recorded along the greedy ids: wrong ids make them wrong, too.
+    const along = tensor === 'greedy_ids' ? ['greedy_logits'] : []
+    expect(wrong.map((output) => output.name)).toEqual([tensor, ...along])
+  })
+})
