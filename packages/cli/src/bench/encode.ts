@@ -1,12 +1,11 @@
-// `ps3 bench encode`: one picture through one model, alone or in turn with a peer.
+// `ps3 bench encode`: one picture through one model.
 
 import { decodeImage, type RgbImage } from '@ps3js/ps3-encoder'
 import { backendInfo, InvalidArgumentError, Random } from '@ps3js/tensor'
 import { assetPath } from '../assets.ts'
 import type { CliContext } from '../context.ts'
 import { loadModel } from '../encode/model.ts'
-import { type EncodingSummary, measureEncoding, median } from './measure.ts'
-import { type PeerRun, readPeer, runCommand, shellQuote } from './peer.ts'
+import { type EncodingSummary, measureEncoding } from './measure.ts'
 import { type PresetName, randomPreset } from './random-preset.ts'
 
 export interface BenchEncodeOptions {
@@ -70,41 +69,4 @@ export async function benchPicture(image: string | undefined): Promise<RgbImage>
   const random = new Random(1)
   for (let i = 0; i < data.length; i++) data[i] = random.uint32() & 255
   return { width: Number(width), height: Number(height), data }
-}
-
-export interface BenchPeerResult {
-  ours: BenchEncodeResult[]
-  peer: PeerRun[]
-  /** Ours divided by the peer's: median model call, highest peak memory (null when the peer reports none). */
-  ratio: { total: number; peak: number | null }
-}
-
-/** Ours and the peer's in turn, A B A B, each run a process of its own. `ourArguments` are those of `ps3 bench encode`. */
-export async function benchAgainstPeer(
-  peerCommand: string,
-  ourArguments: readonly string[],
-  repeat: number,
-  context: CliContext,
-): Promise<BenchPeerResult> {
-  const ours: BenchEncodeResult[] = []
-  const peer: PeerRun[] = []
-  const quoted = [...context.self, 'bench', 'encode', ...ourArguments, '--repeat', '1', '--json']
-    .map(shellQuote)
-    .join(' ')
-  for (let i = 0; i < repeat; i++) {
-    context.progress.step(`ours, run ${i + 1} of ${repeat}`)
-    ours.push(JSON.parse((await runCommand(quoted, context.signal)).stdout) as BenchEncodeResult)
-    context.progress.step(`the peer, run ${i + 1} of ${repeat}`)
-    const { stdout, seconds } = await runCommand(peerCommand, context.signal)
-    peer.push(readPeer(stdout, seconds))
-  }
-  const peaks = peer.flatMap((run) => (run.peakMegabytes === null ? [] : [run.peakMegabytes]))
-  return {
-    ours,
-    peer,
-    ratio: {
-      total: median(ours.map((run) => run.median.total)) / median(peer.map((run) => run.total)),
-      peak: peaks.length > 0 ? Math.max(...ours.map((run) => run.peakMegabytes)) / Math.max(...peaks) : null,
-    },
-  }
 }

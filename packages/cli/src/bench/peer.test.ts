@@ -20,6 +20,11 @@ describe('readPeer', () => {
     expect(readPeer(output, 99)).toEqual({ total: 39.5, peakMegabytes: 5030.5, source: 'reported' })
   })
 
+  it('takes the median of steps where a peer measures training', () => {
+    const output = '{"preset": "toy", "median_step_s": 0.56, "peak_rss_mb": 1100}'
+    expect(readPeer(output, 99)).toEqual({ total: 0.56, peakMegabytes: 1100, source: 'reported' })
+  })
+
   it('goes by the clock when there is no report', () => {
     const clock = { total: 12, peakMegabytes: null, source: 'wall clock' }
     expect(readPeer('done\n{"seconds": 3}\n{broken', 12)).toEqual(clock)

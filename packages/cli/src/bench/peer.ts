@@ -41,8 +41,8 @@ export async function runCommand(
 }
 
 /**
- * Reads the last JSON object with a number called `total` (seconds), on a line of its own; `peak_rss_mb` beside it, if
- * there. A peer that prints no such line is timed from outside.
+ * Reads the last JSON object with a number called `total`, or `median_step_s` where steps are measured (seconds), on a line
+ * of its own; `peak_rss_mb` beside it, if there. A peer that prints no such line is timed from outside.
  */
 export function readPeer(stdout: string, wallSeconds: number): PeerRun {
   const reports = stdout.split('\n').flatMap((line) => {
@@ -55,11 +55,21 @@ export function readPeer(stdout: string, wallSeconds: number): PeerRun {
   })
   const last = reports[reports.length - 1]
   if (!last) return { total: wallSeconds, peakMegabytes: null, source: 'wall clock' }
-  return { total: last.total, peakMegabytes: last.peak_rss_mb ?? null, source: 'reported' }
+  return {
+    total: last.total ?? last.median_step_s!,
+    peakMegabytes: last.peak_rss_mb ?? null,
+    source: 'reported',
+  }
 }
 
-function isReport(value: unknown): value is { total: number; peak_rss_mb?: number } {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { total?: unknown }).total === 'number'
-  )
+interface Report {
+  total?: number
+  median_step_s?: number
+  peak_rss_mb?: number
+}
+
+function isReport(value: unknown): value is Report {
+  if (typeof value !== 'object' || value === null) return false
+  const { total, median_step_s } = value as Report
+  return typeof (total ?? median_step_s) === 'number'
 }

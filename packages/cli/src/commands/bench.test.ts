@@ -72,6 +72,42 @@ describe('ps3 bench encode', () => {
   })
 })
 
+describe('ps3 bench train', () => {
+  it('measures optimiser steps, and prints a table', async () => {
+    const args = ['bench', 'train', '--backend', 'wasm', '--batch', '1', '--steps', '1', '--warmup', '0']
+    const before = memory().numTensors
+    const { status, stdout } = await ps3([...args, '--json'])
+    expect(status).toBe(0)
+    expect(memory().numTensors).toBe(before)
+    const result = JSON.parse(stdout)
+    expect(result).toMatchObject({
+      preset: 'toy',
+      batch: 1,
+      parameters: 1_442_832,
+      cores: expect.any(Number),
+    })
+    expect(result.runs).toHaveLength(1)
+    expect(result.median.total).toBeGreaterThan(0)
+    expect(result.loss).toBeGreaterThan(0)
+    const { stdout: table } = await ps3(args)
+    for (const row of ['toy, 1 pictures', 'step, median of 1', 'peak memory']) expect(table).toContain(row)
+  }, 60_000)
+
+  it('runs in turn with a peer that reports steps', async () => {
+    const print = JSON.stringify({ median: { total: 0.3 }, peakMegabytes: 300 })
+    const self: [string, string, string, string] = [
+      process.execPath,
+      '-e',
+      `console.log(${JSON.stringify(print)})`,
+      '--',
+    ]
+    const peer = `echo '{"median_step_s": 0.6, "peak_rss_mb": 600}'`
+    const args = ['bench', 'train', '--repeat', '1', '--peer', peer, '--json']
+    const { stdout } = await ps3(args, undefined, self)
+    expect(JSON.parse(stdout)).toMatchObject({ ratio: { total: 0.5, peak: 0.5 } })
+  })
+})
+
 describe('ps3 bench prompts', () => {
   it('measures one low-res pass and every prompt after it', async () => {
     const result = await json(['prompts', '--count', '2'])

@@ -4,15 +4,17 @@ import { cpus } from 'node:os'
 import { type BackendChoice, InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
-import {
-  type BenchEncodeOptions,
-  type BenchEncodeResult,
-  benchAgainstPeer,
-  benchEncode,
-} from '../bench/encode.ts'
+import { type BenchPeerResult, type BenchRun, benchAgainstPeer } from '../bench/against-peer.ts'
+import { type BenchEncodeOptions, type BenchEncodeResult, benchEncode } from '../bench/encode.ts'
 import { benchPreset, benchPresets, type PresetResult } from '../bench/presets.ts'
 import { benchConstantCost, benchPrompts } from '../bench/properties.ts'
 import { type PresetName, presetNames } from '../bench/random-preset.ts'
+import {
+  type BenchTrainOptions,
+  type BenchTrainResult,
+  benchTrain,
+  trainPresetNames,
+} from '../bench/train.ts'
 import type { CliContext } from '../context.ts'
 import { formatCount, formatTable } from '../format.ts'
 import { oneOf, whole, wholeOrAll } from '../option-values.ts'
@@ -23,6 +25,7 @@ interface CommonFlags {
 }
 
 type EncodeFlags = CommonFlags & BenchEncodeOptions & { peer?: string }
+type TrainFlags = CommonFlags & BenchTrainOptions & { repeat: number; peer?: string }
 
 const seconds = (value: number) => `${value.toFixed(2)} s`
 const megabytes = (value: number) => `${formatCount(value)} MB`
@@ -64,12 +67,41 @@ export function registerBench(program: Command, context: CliContext): void {
     )
     .action(async (flags: EncodeFlags) => {
       if (flags.peer) {
-        const result = await benchAgainstPeer(flags.peer, passOn(flags), flags.repeat, context)
-        return print(flags, result, () => peerTable(result))
+        const ours = ['encode', ...passOn(flags), '--repeat', '1']
+        const result = await benchAgainstPeer(flags.peer, ours, flags.repeat, context)
+        return print(flags, result, () => peerTable('model call', result))
       }
       await useBackend(flags.backend)
       const result = await benchEncode(flags, context)
       print(flags, { ...result, cpu: cpus()[0]?.model, cores: cpus().length }, () => encodeTable(result))
+    })
+
+  common(bench.command('train'))
+    .description('one optimiser step of a random model, and the ratio to another implementation')
+    .option(
+      '--preset <name>',
+      `what to train: ${trainPresetNames.join(', ')}`,
+      oneOf('--preset', trainPresetNames),
+      'toy',
+    )
+    .option('--batch <n>', 'pictures per step (default: 4 of toy, 2 of wide2)', whole('--batch', 1))
+    .option('--steps <n>', 'steps that count', whole('--steps', 1), 8)
+    .option('--warmup <n>', 'steps before them', whole('--warmup'), 1)
+    .option('--repeat <n>', 'turns with the peer', whole('--repeat', 1), 3)
+    .option(
+      '--peer <command>',
+      'run this shell command in turn; it may print {"median_step_s": seconds, "peak_rss_mb": …}',
+    )
+    .action(async (flags: TrainFlags) => {
+      const { backend, preset, batch, steps, warmup, repeat, peer } = flags
+      if (peer) {
+        const ours = ['train', ...given({ backend, preset, batch, steps, warmup })]
+        const result = await benchAgainstPeer(peer, ours, repeat, context)
+        return print(flags, result, () => peerTable('step', result))
+      }
+      await useBackend(backend)
+      const result = await benchTrain(flags, context)
+      print(flags, { ...result, cpu: cpus()[0]?.model, cores: cpus().length }, () => trainTable(result))
     })
 
   common(bench.command('presets'))
@@ -123,11 +155,32 @@ export function registerBench(program: Command, context: CliContext): void {
 
 /** The flags of `bench encode` that a child process needs to do the same work. */
 function passOn({ backend, preset, model, image, tokens, looks, warmup }: EncodeFlags): string[] {
-  const flags = { backend, preset, model, image, tokens, looks, warmup }
   if (preset && model) throw new InvalidArgumentError('give --preset or --model, not both')
-  return Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, String(value)],
-  )
+  return given({ backend, preset, model, image, tokens, looks, warmup })
+}
+
+/** Flags that have a value, as arguments. */
+const given = (flags: Record<string, unknown>): string[] =>
+  Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]))
+
+function trainTable({
+  preset,
+  batch,
+  backend,
+  parameters,
+  median,
+  runs,
+  loss,
+  peakMegabytes,
+}: BenchTrainResult) {
+  return formatTable([
+    [`${preset}, ${batch} pictures`, backend],
+    ['parameters', formatCount(parameters)],
+    [`step, median of ${runs.length}`, `${median.total.toFixed(3)} s`],
+    ['fastest, slowest', `${Math.min(...runs).toFixed(3)} s, ${Math.max(...runs).toFixed(3)} s`],
+    ['loss in the end', loss.toFixed(4)],
+    ['peak memory', megabytes(peakMegabytes)],
+  ])
 }
 
 function encodeTable({
@@ -152,9 +205,9 @@ function encodeTable({
   ])
 }
 
-function peerTable({ ours, peer, ratio }: Awaited<ReturnType<typeof benchAgainstPeer>>): string {
+function peerTable(what: string, { ours, peer, ratio }: BenchPeerResult<BenchRun>): string {
   return formatTable([
-    ['', 'model call', 'peak memory'],
+    ['', what, 'peak memory'],
     ...ours.flatMap((run, i) => [
       [`ours, run ${i + 1}`, seconds(run.median.total), megabytes(run.peakMegabytes)],
       [
