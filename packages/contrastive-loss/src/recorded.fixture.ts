@@ -26,6 +26,9 @@ export async function readRecorded(name: string): Promise<Recorded> {
   }
 }
 
+/** Below this, differences of a float64 function are noise. */
+const NOTHING = 1e-6
+
 /**
  * Largest difference, each relative to the value itself or, where terms cancel, to the root mean square of the middle
  * values: a clamped logarithm can make single slopes a million times as large as all others.
@@ -37,7 +40,7 @@ export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): 
   let worst = 0
   for (let i = 0; i < want.length; i++) {
     const difference = Math.abs(got[i]! - want[i]!)
-    const relative = difference === 0 ? 0 : difference / Math.max(Math.abs(want[i]!), typical)
+    const relative = difference === 0 ? 0 : difference / Math.max(Math.abs(want[i]!), typical, NOTHING)
     if (!(relative <= worst)) worst = relative
   }
   return worst

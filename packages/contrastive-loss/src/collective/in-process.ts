@@ -67,11 +67,9 @@ class Meeting {
   exchange<T>(rank: number, method: string, x: Tensor, take: (all: Tensor[]) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#arrivals.has(rank)) {
-        reject(
-          new InvalidArgumentError(
-            `worker ${rank} calls ${method} before its last exchange is over: await it`,
-          ),
-        )
+        const message = `worker ${rank} calls ${method} before its last exchange is over: await it`
+        this.leave(new InvalidArgumentError(message))
+        reject(this.#left!.error)
         return
       }
       this.#arrivals.set(rank, {

@@ -1,22 +1,9 @@
 // CLIP: each image picks its text among all, and each text its image (arXiv:2103.00020, figure 3).
 
-import {
-  add,
-  concat,
-  exp,
-  log1p,
-  max,
-  mul,
-  neg,
-  relu,
-  scalar,
-  sub,
-  sum,
-  type Tensor,
-  tidy,
-} from '@ps3js/tensor'
+import { add, concat, exp, max, mul, neg, relu, scalar, sub, sum, type Tensor, tidy } from '@ps3js/tensor'
 import { type ContrastiveFeatures, checkFeatures } from './features.ts'
 import { type PairOptions, pairLabels } from './labels.ts'
+import { log1p } from './log1p.ts'
 import { scaleOf } from './logit-scale.ts'
 import { pairLoss, type RowLoss } from './pairs.ts'
 

@@ -1,8 +1,9 @@
 // SigLIP: every pair of image and text is a yes-or-no question of its own (arXiv:2303.15343, equation 1).
 
-import { abs, add, concat, exp, log1p, mul, neg, relu, sigmoid, sum, type Tensor, tidy } from '@ps3js/tensor'
+import { abs, add, concat, exp, mul, neg, relu, sigmoid, sum, type Tensor, tidy } from '@ps3js/tensor'
 import { type ContrastiveFeatures, checkFeatures } from './features.ts'
 import { type PairOptions, pairLabels } from './labels.ts'
+import { log1p } from './log1p.ts'
 import { scalarOf, scaleOf } from './logit-scale.ts'
 import { pairLoss, type RowLoss } from './pairs.ts'
 
@@ -40,5 +41,5 @@ const sigmoidRows: RowLoss = {
   slope: (logits, labels) => neg(mul(labels, sigmoid(neg(mul(logits, labels))))),
 }
 
-/** log(1 + e^x) without overflow or cancellation; tfjs's own rounds 1 + e^x on some backends. */
+/** log(1 + e^x) without overflow. */
 const softplus = (x: Tensor): Tensor => add(relu(x), log1p(exp(neg(abs(x)))))
