@@ -51,7 +51,7 @@ it(
       expect(await eventSteps(folder)).toEqual(await eventSteps(whole))
     }
   },
-  60_000 + KILLS * 10_000,
+  60_000 + KILLS * 30_000,
 )
 
 it('Ctrl-C: a checkpoint first, then the same end', async () => {

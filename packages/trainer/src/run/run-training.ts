@@ -83,8 +83,9 @@ async function giveFirstValues(
   config: TrainConfig,
   { signal, onInitialized }: TrainingOptions,
 ): Promise<void> {
+  const { initializeFrom: ref, logitBias } = config.model
   encoder.initialize(config.seed)
-  const { initializeFrom: ref } = config.model
+  encoder.logit_bias?.set(Float32Array.of(logitBias))
   if (ref !== undefined) onInitialized?.(await initializeFrom(encoder, ref, { signal }))
 }
 
