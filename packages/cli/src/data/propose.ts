@@ -1,6 +1,13 @@
 // `ps3 data propose DIR`: regions of pictures that are worth a caption.
 
-import { detailProposer, type Proposer, proposeRegions } from '@ps3js/data-pipeline'
+import {
+  detailProposer,
+  type Proposer,
+  type ProposeSummary,
+  proposeRegions,
+  samProposer,
+} from '@ps3js/data-pipeline'
+import { InvalidArgumentError } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { formatCount } from '../format.ts'
@@ -11,6 +18,9 @@ interface Flags {
   regions?: number
   overlap?: number
   type?: string
+  samEncoder?: string
+  samDecoder?: string
+  samPoints?: number
   concurrency?: number
   json?: boolean
 }
@@ -24,6 +34,9 @@ export function registerPropose(data: Command, context: CliContext): void {
     .option('--regions <n>', 'most regions in a picture (default: 4)', whole('--regions', 1))
     .option('--overlap <share>', 'how much of a region another may cover (default: 0.1)', share('--overlap'))
     .option('--type <name>', 'type of pictures without text of their own (default: natural)')
+    .option('--sam-encoder <file>', 'find things with segment-anything: ONNX file of its image encoder')
+    .option('--sam-decoder <file>', 'ONNX file of its prompt decoder (needs onnxruntime-node)')
+    .option('--sam-points <n>', 'points a side (default: 24)', whole('--sam-points', 1))
     .option('--concurrency <n>', 'pictures at a time (default: one per processor)', whole('--concurrency', 1))
     .option('--json', 'print one JSON object')
     .action(async (pictures: string, flags: Flags) => {
@@ -33,22 +46,37 @@ export function registerPropose(data: Command, context: CliContext): void {
         ...(flags.regions === undefined ? {} : { maxRegions: flags.regions }),
         ...(flags.overlap === undefined ? {} : { maxOverlap: flags.overlap }),
       }
-      const proposer: Proposer = detailProposer()
-      const result = await proposeRegions({
-        ...{ pictures, out, type, concurrency, proposer, rule, signal },
-        onProgress: (done) =>
-          progress.step(
-            `${done.pictures} of ${done.total} pictures, ${done.regions} regions`,
-            done.pictures / done.total,
-          ),
-      })
-      progress.clear()
-      const { pictures: count, regions, skipped } = result
-      const left = skipped > 0 ? `; ${formatCount(skipped)} skipped, ${out} says why` : ''
-      context.stdout(
-        flags.json
-          ? `${JSON.stringify({ out, ...result })}\n`
-          : `${out}: ${formatCount(regions)} regions in ${formatCount(count - skipped)} pictures${left}\n`,
-      )
+      const proposer = await proposerOf(flags)
+      try {
+        const result = await proposeRegions({
+          ...{ pictures, out, type, concurrency, proposer, rule, signal },
+          onProgress: (done) =>
+            progress.step(
+              `${done.pictures} of ${done.total} pictures, ${done.regions} regions`,
+              done.pictures / done.total,
+            ),
+        })
+        progress.clear()
+        context.stdout(flags.json ? `${JSON.stringify({ out, ...result })}\n` : summaryOf(out, result))
+      } finally {
+        await proposer.close?.()
+      }
     })
+}
+
+function summaryOf(out: string, { pictures, regions, skipped }: ProposeSummary): string {
+  const left = skipped > 0 ? `; ${formatCount(skipped)} skipped, ${out} says why` : ''
+  return `${out}: ${formatCount(regions)} regions in ${formatCount(pictures - skipped)} pictures${left}\n`
+}
+
+async function proposerOf({ samEncoder, samDecoder, samPoints }: Flags): Promise<Proposer> {
+  if (samEncoder && samDecoder) {
+    return samProposer({ encoder: samEncoder, decoder: samDecoder, pointsPerSide: samPoints })
+  }
+  if (samEncoder || samDecoder || samPoints) {
+    throw new InvalidArgumentError(
+      'segment-anything has two files: give --sam-encoder and --sam-decoder together, or neither',
+    )
+  }
+  return detailProposer()
 }
