@@ -35,7 +35,7 @@ class Embedding extends Module {
 
   constructor(count: number, width: number) {
     super()
-    this.weight = new Parameter([count, width], normalInitializer(0.02))
+    this.weight = new Parameter([count, width], normalInitializer(width ** -0.5))
   }
 }
 

@@ -4,7 +4,7 @@ import { gelu } from '../ops/gelu.ts'
 import { type GeluApproximation, linear, linearGelu } from '../ops/linear.ts'
 import { type Tensor, tidy } from '../tf.ts'
 import { Module } from './module.ts'
-import { type Initializer, normalInitializer, Parameter, zerosInitializer } from './parameter.ts'
+import { type Initializer, Parameter, xavierInitializer, zerosInitializer } from './parameter.ts'
 
 export class Linear extends Module {
   readonly weight: Parameter
@@ -12,7 +12,10 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: { bias?: boolean; init?: Initializer } = {}) {
     super()
-    this.weight = new Parameter([outFeatures, inFeatures], options.init ?? normalInitializer(0.02))
+    this.weight = new Parameter(
+      [outFeatures, inFeatures],
+      options.init ?? xavierInitializer(inFeatures, outFeatures),
+    )
     this.bias = options.bias === false ? null : new Parameter([outFeatures], zerosInitializer)
   }
 

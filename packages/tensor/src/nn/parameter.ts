@@ -21,6 +21,10 @@ export const normalInitializer =
   (values, random) =>
     void random.fillNormal(values, std)
 
+/** Glorot and Bengio's for a matrix: keeps a signal's size at any width, where a fixed deviation vanishes in narrow layers. */
+export const xavierInitializer = (inFeatures: number, outFeatures: number): Initializer =>
+  normalInitializer(Math.sqrt(2 / (inFeatures + outFeatures)))
+
 export class Parameter {
   readonly shape: readonly number[]
   readonly size: number

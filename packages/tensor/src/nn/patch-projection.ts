@@ -12,7 +12,8 @@ export class PatchProjection extends Module {
 
   constructor(inChannels: number, outChannels: number, patchSize: number) {
     super()
-    this.weight = new Parameter([outChannels, inChannels, patchSize, patchSize], normalInitializer(0.02))
+    const std = (inChannels * patchSize ** 2) ** -0.5
+    this.weight = new Parameter([outChannels, inChannels, patchSize, patchSize], normalInitializer(std))
     this.bias = new Parameter([outChannels], zerosInitializer)
   }
 

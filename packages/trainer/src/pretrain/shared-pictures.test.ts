@@ -120,7 +120,9 @@ describe('samples that share a picture', () => {
       }
       expect([...once.gradients.keys()].sort()).toEqual([...apart.gradients.keys()].sort())
       for (const [path, gradient] of apart.gradients) {
-        const [expected, actual] = await Promise.all([gradient, once.gradients.get(path)!].map(tensorData))
+        const [expected, actual] = await Promise.all(
+          [gradient, once.gradients.get(path)!].map((g) => tensorData(g)),
+        )
         const scale = Math.max(...expected!.map(Math.abs))
         // Sums over samples are taken in another order: some roundings of the largest value.
         expected!.forEach((value, i) => {

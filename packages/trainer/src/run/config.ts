@@ -27,7 +27,7 @@ const modelSchema = z
     /** Where the tokenizer's files lie: folder, address or hub name. Default: where the model says. */
     tokenizer: z.string().optional(),
     /** Where `logit_bias` starts: SigLIP's -10 is for batches of thousands, about -ln(batch) suits small ones. */
-    logitBias: z.number().default(-10),
+    logitBias: z.number().optional(),
     /** A PS3, OpenCLIP or SigLIP checkpoint whose tensors replace random ones of the same name. */
     initializeFrom: z.string().optional(),
   })

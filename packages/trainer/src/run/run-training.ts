@@ -85,7 +85,7 @@ async function giveFirstValues(
 ): Promise<void> {
   const { initializeFrom: ref, logitBias } = config.model
   encoder.initialize(config.seed)
-  encoder.logit_bias?.set(Float32Array.of(logitBias))
+  if (logitBias !== undefined) encoder.logit_bias!.set(Float32Array.of(logitBias))
   if (ref !== undefined) onInitialized?.(await initializeFrom(encoder, ref, { signal }))
 }
 
