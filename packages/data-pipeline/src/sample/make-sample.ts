@@ -34,10 +34,7 @@ export async function makeSample(
   draws: Draws,
 ): Promise<TrainingSample> {
   const { size, globalCaptionProb = 0.25, boxesPerSample = 1, crop: range = PS3_CROP } = options
-  const { width, height } = await pictureSize(picture)
-  record.box?.forEach((box, i) => {
-    checkInside(box as unknown as Box, i, width, height)
-  })
+  const { width, height } = await checkPicture({ picture, record })
   const { captions, boxes, isGlobalText } = chooseCaptions(
     record,
     { globalCaptionProb, boxesPerSample },
@@ -60,11 +57,23 @@ export async function makeSample(
   }
 }
 
-function checkInside(box: Box, i: number, width: number, height: number): void {
-  if (isVisible(box, { top: 0, left: 0, width, height })) return
-  throw new InvalidArgumentError(
-    `box ${i} [${box.join(', ')}] lies outside its picture of ${width}x${height}`,
-  )
+/**
+ * The picture's size, when its header can be read and every box lies at least partly in it.
+ *
+ * @throws ImageError, InvalidArgumentError
+ */
+export async function checkPicture({
+  picture,
+  record,
+}: Pick<RawSample, 'picture' | 'record'>): Promise<{ width: number; height: number }> {
+  const { width, height } = await pictureSize(picture)
+  for (const [i, box] of (record.box ?? []).entries()) {
+    if (isVisible(box as unknown as Box, { top: 0, left: 0, width, height })) continue
+    throw new InvalidArgumentError(
+      `box ${i} [${box.join(', ')}] lies outside its picture of ${width}x${height}`,
+    )
+  }
+  return { width, height }
 }
 
 function captionOf(captions: readonly string[], isMasked: boolean, draws: Draws): string {
