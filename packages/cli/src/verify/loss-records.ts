@@ -84,9 +84,9 @@ const RELATIVE = 1e-5
 const RELATIVE_WEBGPU = 1e-4
 /**
  * Where terms cancel, the recorded float32 values are off by their terms' rounding, whatever is left of them: some units
- * in the last place, as many on our side.
+ * in the last place.
  */
-const ROUNDING = 8 * 2 ** -24
+const ROUNDING = 4 * 2 ** -24
 
 /** Values are compared after division by `unit`. */
 export interface LossTolerance {
@@ -105,8 +105,7 @@ export async function lossTolerance(
   // Nothing cancels in these, and a clamped logarithm makes single ones a million times as large as all others.
   if (/_probs\.\d+$/.test(name)) return { unit: (i) => Math.abs(want[i]!) || 1, tolerance: relative }
   const terms = loss === 'clip' ? softmaxTerms(name, inputs) : await sigmoidTerms(name, inputs, tensors)
-  const rounding = (ROUNDING * terms * relative) / RELATIVE
-  return { unit: () => 1, tolerance: Math.max(relative * largest(want), rounding) }
+  return { unit: () => 1, tolerance: Math.max(relative * largest(want), ROUNDING * terms) }
 }
 
 /** A softmax's slopes are p - 1 with p near 1 for pairs that stand out, and its loss is the logarithm of such a p. */

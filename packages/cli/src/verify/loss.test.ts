@@ -1,10 +1,9 @@
 // Replaying recorded losses: everything agrees on every backend, and nothing that was tampered with passes.
 import { fileURLToPath } from 'node:url'
-import { type BackendName, useBackend } from '@ps3js/tensor'
+import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { describeInChromium, runSourceInChromium } from '../../../../tools/chromium/index.ts'
-import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { describeNative } from '../../../tensor/test/backends.ts'
+import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
 import { directoryStore, filesBelow } from './directory-store.ts'
 import { editJson, editTensors, withFile } from './recorded.fixture.ts'
 import type { VerifyReport } from './report.ts'
@@ -17,10 +16,11 @@ const CASES = (await filesBelow(folder))
   .map((path) => path.split('/')[0]!)
   .filter((name, i, all) => all.indexOf(name) === i && /^(siglip|clip|ps3|dist)_/.test(name))
 
+const native = await nativeStatus()
 const backends: [BackendName, typeof describe | typeof describe.skip][] = [
   ['cpu', describe],
   ['wasm', describe],
-  ['node', describeNative],
+  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
 ]
 
 const renamed = (impl: string) =>

@@ -30,7 +30,7 @@ import {
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../../tensor/test/backends.ts'
+import { BACKENDS } from '../backends.fixture.ts'
 import {
   type AccumulatedGradients,
   accumulateGradients,

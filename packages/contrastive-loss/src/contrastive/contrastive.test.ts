@@ -15,7 +15,7 @@ import {
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../../tensor/test/backends.ts'
+import { BACKENDS } from '../backends.fixture.ts'
 import { clipLoss, LOGIT_SCALE_RANGE, type PairOptions, sigLipLoss } from '../index.ts'
 import { expectClose, readRecorded } from '../recorded.fixture.ts'
 import { clip64, differences, type Sample64, sigLip64 } from './float64.fixture.ts'
