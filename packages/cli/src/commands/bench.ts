@@ -5,6 +5,7 @@ import { type BackendChoice, InvalidArgumentError, useBackend } from '@ps3js/ten
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
 import { type BenchPeerResult, type BenchRun, benchAgainstPeer } from '../bench/against-peer.ts'
+import { registerBenchData } from '../bench/data.ts'
 import { type BenchEncodeOptions, type BenchEncodeResult, benchEncode } from '../bench/encode.ts'
 import { benchPreset, benchPresets, type PresetResult } from '../bench/presets.ts'
 import { benchConstantCost, benchPrompts } from '../bench/properties.ts'
@@ -54,6 +55,8 @@ export function registerBench(program: Command, context: CliContext): void {
       )
       .option('--model <ref>', 'a checkpoint; without this and --preset, the built-in small model')
       .option('--image <file>', 'a picture, or WIDTHxHEIGHT for noise (default: the sample picture)')
+
+  registerBenchData(bench, context)
 
   modelled(bench.command('encode'))
     .description('encode one picture: stages, medians, peak memory, and the ratio to another implementation')
