@@ -34,6 +34,8 @@ const IMPLEMENTATIONS: Record<string, LossImplementation> = {
   clip_gather: CLIP_WHOLE,
   clip_nonlocal: CLIP_WHOLE,
   clip_non_local: CLIP_WHOLE,
+  clip_full: CLIP_WHOLE,
+  clip: CLIP_WHOLE,
 }
 
 export function implementationOf({ impl, tensors }: LossCase): LossImplementation {
