@@ -224,23 +224,30 @@ describe('bad input of box supervision', () => {
   const local = (count: number) => Array.from({ length: count }, () => true)
 
   it.each([
-    [{ probabilities: [ones([2, 3, 3])], targets: [], isLocal: local(2) }, 'no targets'],
-    [{ probabilities: [], targets: [ones([2, 3, 3])], isLocal: local(2) }, 'for 0 scales, targets for 1'],
-    [{ probabilities: ones([2, 3]), targets: [ones([2, 3, 3])], isLocal: local(2) }, 'scale 1 is [2,3]'],
+    [() => ({ probabilities: [ones([2, 3, 3])], targets: [], isLocal: local(2) }), 'no targets'],
     [
-      { probabilities: ones([1, 3, 3]), targets: [ones([2, 3, 3])], isLocal: local(2) },
+      () => ({ probabilities: [], targets: [ones([2, 3, 3])], isLocal: local(2) }),
+      'for 0 scales, targets for 1',
+    ],
+    [
+      () => ({ probabilities: ones([2, 3]), targets: [ones([2, 3, 3])], isLocal: local(2) }),
+      'scale 1 is [2,3]',
+    ],
+    [
+      () => ({ probabilities: ones([1, 3, 3]), targets: [ones([2, 3, 3])], isLocal: local(2) }),
       'is [1,3,3], isLocal is for 2',
     ],
     [
-      { probabilities: ones([2, 3, 3]), targets: [ones([2, 3, 3])], isLocal: local(3) },
+      () => ({ probabilities: ones([2, 3, 3]), targets: [ones([2, 3, 3])], isLocal: local(3) }),
       'is [2,3,3], isLocal is for 3',
     ],
-    [{ probabilities: ones([0, 3, 3]), targets: [ones([0, 3, 3])], isLocal: [] }, 'is [0,3,3]'],
+    [() => ({ probabilities: ones([0, 3, 3]), targets: [ones([0, 3, 3])], isLocal: [] }), 'is [0,3,3]'],
     [
-      { probabilities: [ones([2, 3, 3])], targets: [ones([2, 3, 4])], isLocal: local(2) },
+      () => ({ probabilities: [ones([2, 3, 3])], targets: [ones([2, 3, 4])], isLocal: local(2) }),
       'at scale 1 probabilities are [2,3,3], targets [2,3,4]',
     ],
-  ])('is refused: %#', async (options, message) => {
+  ])('is refused: %#', async (make, message) => {
+    const options = make()
     await expectNoLeak(() => expect(() => boxSupervisionLoss(options)).toThrow(message))
     dispose(options as never)
   })

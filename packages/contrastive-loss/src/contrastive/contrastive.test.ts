@@ -238,26 +238,33 @@ describe('bad input of the contrastive losses', () => {
   })
 
   it.each([
-    [given({ texts: [3, 3] }), 'textFeatures is [3,3], imageFeatures is [2,3]'],
-    [given({ texts: [2, 4] }), 'textFeatures is [2,4], imageFeatures is [2,3]'],
-    [given({ images: [2], texts: [2] }), 'imageFeatures is [2], expected [B, D]'],
+    [() => given({ texts: [3, 3] }), 'textFeatures is [3,3], imageFeatures is [2,3]'],
+    [() => given({ texts: [2, 4] }), 'textFeatures is [2,4], imageFeatures is [2,3]'],
+    [() => given({ images: [2], texts: [2] }), 'imageFeatures is [2], expected [B, D]'],
     [
-      given({ images: [0, 3], texts: [0, 3] }),
+      () => given({ images: [0, 3], texts: [0, 3] }),
       'imageFeatures is [0,3], expected [B, D] with at least one sample',
     ],
-    [given({ scale: [2] }), 'logitScale is [2], expected one value'],
-    [{ ...given({}), pictures: [1] }, '1 pictures for 2 samples'],
-    [{ ...given({}), chunkSize: 0 }, 'chunkSize is 0, expected an integer of at least 1'],
-    [{ ...given({}), chunkSize: 1.5 }, 'chunkSize is 1.5, expected an integer of at least 1'],
+    [() => given({ scale: [2] }), 'logitScale is [2], expected one value'],
+    [() => ({ ...given({}), pictures: [1] }), '1 pictures for 2 samples'],
+    [() => ({ ...given({}), chunkSize: 0 }), 'chunkSize is 0, expected an integer of at least 1'],
+    [() => ({ ...given({}), chunkSize: 1.5 }), 'chunkSize is 1.5, expected an integer of at least 1'],
     [
-      { ...given({}), workers: { rank: 1, imageFeatures: [zeros([2, 3])], textFeatures: [zeros([2, 3])] } },
+      () => ({
+        ...given({}),
+        workers: { rank: 1, imageFeatures: [zeros([2, 3])], textFeatures: [zeros([2, 3])] },
+      }),
       'images of 1 workers and texts of 1 at rank 1',
     ],
     [
-      { ...given({}), workers: { rank: 0, imageFeatures: [zeros([2, 3])], textFeatures: [zeros([1, 3])] } },
+      () => ({
+        ...given({}),
+        workers: { rank: 0, imageFeatures: [zeros([2, 3])], textFeatures: [zeros([1, 3])] },
+      }),
       'textFeatures of worker 0 is [1,3], imageFeatures is [2,3]',
     ],
-  ])('is refused before anything is computed: %#', async (options, message) => {
+  ])('is refused before anything is computed: %#', async (make, message) => {
+    const options = make()
     for (const loss of [sigLipLoss, clipLoss]) {
       await expectNoLeak(() => expect(() => loss(options)).toThrow(message))
     }
