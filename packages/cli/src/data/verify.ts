@@ -40,7 +40,10 @@ export function registerVerifyData(data: Command, context: CliContext): void {
       if (json) stdout(`${JSON.stringify({ ...report, problems })}\n`)
       else {
         const sums = index ? `, ${formatCount(report.checkedFiles)} files with the right checksum` : ''
-        const verdict = report.problems === 0 ? 'nothing wrong' : `${formatCount(report.problems)} problems`
+        const verdict =
+          report.problems === 0
+            ? 'nothing wrong'
+            : `${formatCount(report.problems)} ${report.problems === 1 ? 'problem' : 'problems'}`
         stdout(`${formatCount(report.samples)} samples in ${source.names.length} shards${sums}: ${verdict}\n`)
       }
       if (report.problems > 0) process.exitCode = EXIT.failed

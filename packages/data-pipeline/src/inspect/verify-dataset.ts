@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { PS3Error } from '@ps3js/tensor'
+import { decodeWhole } from '../decode/picture-size.ts'
 import { openBytes } from '../read/open-bytes.ts'
 import type { ShardSource } from '../read/source.ts'
-import { decodeCrop } from '../sample/decode-crop.ts'
 import { checkPicture } from '../sample/make-sample.ts'
 import type { RawSample } from '../types.ts'
 import type { ShardIndex } from '../write/shard-index.ts'
@@ -117,7 +117,7 @@ async function problemOf(sample: RawSample, decode: boolean): Promise<string | n
       if (x1 >= 0 && y1 >= 0 && x2 <= width && y2 <= height) continue
       return `box ${i} [${box.join(', ')}] reaches beyond its picture of ${width}x${height}`
     }
-    if (decode) await decodeCrop(sample.picture, { top: 0, left: 0, width, height }, 1)
+    if (decode) await decodeWhole(sample.picture)
     return null
   } catch (error) {
     if (error instanceof PS3Error) return error.message

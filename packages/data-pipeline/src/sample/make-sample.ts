@@ -1,12 +1,13 @@
 // From a raw sample to one that training takes. Source: NVlabs/PS3 (training data), in the same order of choices.
 
 import { InvalidArgumentError } from '@ps3js/tensor'
+import type { CropDecoder } from '../decode/decode-pool.ts'
+import { pictureSize } from '../decode/picture-size.ts'
 import type { RawSample, TrainingSample } from '../types.ts'
 import { type Box, cropBox, isVisible, regionMap, resizeBox } from './boxes.ts'
 import { filterCaption, maskSentences, mergeCaptions } from './captions.ts'
 import { chooseCaptions } from './choose.ts'
 import { type Crop, type CropRange, drawCrop, PS3_CROP } from './crop.ts'
-import { decodeCrop, pictureSize } from './decode-crop.ts'
 import type { Draws } from './draws.ts'
 
 export interface SampleOptions {
@@ -32,6 +33,7 @@ export async function makeSample(
   { key, picture, record }: RawSample,
   options: SampleOptions,
   draws: Draws,
+  decode: CropDecoder,
 ): Promise<TrainingSample> {
   const { size, globalCaptionProb = 0.25, boxesPerSample = 1, crop: range = PS3_CROP } = options
   const { width, height } = await checkPicture({ picture, record })
@@ -44,7 +46,7 @@ export async function makeSample(
   const drawn = range ? drawCrop(width, height, range, draws) : whole
   const crop = boxes.every((box) => isVisible(box, drawn)) ? drawn : whole
   const caption = captionOf(captions, options.maskSentences ?? true, draws)
-  const image = await decodeCrop(picture, crop, size)
+  const image = await decode(picture, crop, size)
   const moved = boxes.map((box) => resizeBox(cropBox(box, crop), crop, size, box.every(Number.isInteger)))
   return {
     key,

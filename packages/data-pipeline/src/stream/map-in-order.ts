@@ -1,9 +1,7 @@
 // Work on several items at a time, results in the order of the items: a bounded queue between a reader and its consumer.
 
 export interface MapOptions {
-  /** Items worked on at the same time. */
-  concurrency: number
-  /** Items taken from the source and not handed on yet, those in work included. */
+  /** Items taken from the source and not handed on yet: in work, or done and waiting. */
   ahead: number
   signal?: AbortSignal | undefined
 }
@@ -16,11 +14,10 @@ export interface MapOptions {
 export async function* mapInOrder<T, R>(
   open: (signal: AbortSignal) => AsyncIterable<T>,
   work: (item: T) => Promise<R>,
-  { concurrency, ahead, signal }: MapOptions,
+  { ahead, signal }: MapOptions,
 ): AsyncGenerator<R> {
   const stop = new AbortController()
   const iterator = open(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal)[Symbol.asyncIterator]()
-  const limited = limit(concurrency)
   const queue: Promise<IteratorResult<R, undefined>>[] = []
   let wake = () => {}
   const changed = () => {
@@ -44,7 +41,7 @@ export async function* mapInOrder<T, R>(
         }
         const next = await iterator.next()
         if (next.done) return push(Promise.resolve({ done: true, value: undefined }))
-        push(limited(() => work(next.value)).then((value) => ({ done: false, value })))
+        push(work(next.value).then((value) => ({ done: false, value })))
       }
     } catch (error) {
       push(Promise.reject(error))
@@ -70,21 +67,5 @@ export async function* mapInOrder<T, R>(
     await reading
     await Promise.allSettled(queue)
     await iterator.return?.().catch(() => {})
-  }
-}
-
-/** Lets `most` calls run at a time, in the order of asking. */
-function limit(most: number): <R>(work: () => Promise<R>) => Promise<R> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    running++
-    try {
-      return await work()
-    } finally {
-      running--
-      waiting.shift()?.()
-    }
   }
 }

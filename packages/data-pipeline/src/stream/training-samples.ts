@@ -2,6 +2,7 @@
 
 import { availableParallelism } from 'node:os'
 import { ConfigError, ImageError, InvalidArgumentError, ResourceError } from '@ps3js/tensor'
+import { type CropDecoder, DecodePool } from '../decode/decode-pool.ts'
 import { SkipCount } from '../read/skip-count.ts'
 import type { ShardItem, ShardSource } from '../read/source.ts'
 import { generatorFor, randomDraws } from '../sample/draws.ts'
@@ -17,8 +18,8 @@ export interface TrainingSamplesOptions extends SampleOptions {
   /** Encoded samples that are held to shuffle among, besides shuffling shards; 0 keeps their order. Default 256. */
   shuffle?: number
   /**
-   * Pictures decoded at the same time, on the threads of libuv's pool (4 unless UV_THREADPOOL_SIZE says otherwise). As
-   * many finished ones may wait. At most one per shard. Default: what the machine can run at once.
+   * Threads that decode, crop and resize; twice as many pictures may be in work or wait. At most one per shard. sharp
+   * decodes on libuv's pool: beyond 4, set UV_THREADPOOL_SIZE as well. Default: what the machine can run at once.
    */
   workers?: number
   /** Samples that may be unusable in an epoch. Default 100. */
@@ -55,12 +56,18 @@ export function trainingSamples(source: ShardSource, options: TrainingSamplesOpt
     async *[Symbol.asyncIterator]() {
       if (isStarted) throw new InvalidArgumentError('this stream was iterated already; make another one')
       isStarted = true
-      for (let epoch = state.epoch; epoch < epochs; epoch++) {
-        if (state.epoch < epoch) state = startOfEpoch(seed, epoch, shuffle, shards)
-        for await (const made of samplesOfEpoch(source, state, { ...options, shuffle, workers })) {
-          state = made.state
-          yield made.sample
+      const pool = new DecodePool(workers)
+      try {
+        for (let epoch = state.epoch; epoch < epochs; epoch++) {
+          if (state.epoch < epoch) state = startOfEpoch(seed, epoch, shuffle, shards)
+          const settings = { ...options, shuffle, workers, decode: pool.decode }
+          for await (const made of samplesOfEpoch(source, state, settings)) {
+            state = made.state
+            yield made.sample
+          }
         }
+      } finally {
+        await pool.close()
       }
     },
   }
@@ -78,9 +85,9 @@ type Made = { item: ShardItem; position: number; next: Place } & (
 async function* samplesOfEpoch(
   source: ShardSource,
   start: PipelineState,
-  options: TrainingSamplesOptions & { shuffle: number; workers: number },
+  options: TrainingSamplesOptions & { shuffle: number; workers: number; decode: CropDecoder },
 ): AsyncGenerator<{ sample: TrainingSample; state: PipelineState }> {
-  const { seed, shuffle, workers, maxSkipped = 100, onSkip, signal } = options
+  const { seed, shuffle, workers, maxSkipped = 100, onSkip, signal, decode } = options
   const { epoch } = start
   const isFresh = start.position === 0
   const from = isFresh ? undefined : start
@@ -91,14 +98,14 @@ async function* samplesOfEpoch(
     if (!item.sample) return { item, position, next, problem: item.problem }
     try {
       const draws = randomDraws(generatorFor(seed, epoch, FIRST_SAMPLE + position))
-      return { item, position, next, sample: await makeSample(item.sample, options, draws) }
+      return { item, position, next, sample: await makeSample(item.sample, options, draws, decode) }
     } catch (error) {
       if (!(error instanceof ImageError || error instanceof InvalidArgumentError)) throw error
       return { item, position, next, problem: error.message }
     }
   }
   let isEmpty = isFresh
-  const queue = { concurrency: workers, ahead: 2 * workers, signal }
+  const queue = { ahead: 2 * workers, signal }
   for await (const made of mapInOrder(order, make, queue)) {
     const { item, position, next } = made
     if ('problem' in made) {
