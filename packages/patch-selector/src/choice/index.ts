@@ -13,7 +13,7 @@ export { type Coverage, type CoverageOptions, selectCoverage } from './coverage.
 export * from './ground-truth.ts'
 export * from './plan.ts'
 export { type Region, regionMaps } from './regions.ts'
-export { nearestSource, resizeArea, resizeNearest } from './resample.ts'
+export { areaAverage, nearestSource, resizeArea, resizeNearest } from './resample.ts'
 export { availablePatches, type Constraints, type SelectOptions, selectPatches } from './select.ts'
 export * from './selection.ts'
 export * from './types.ts'

@@ -33,18 +33,23 @@ export function resizeArea(
   size: GridSize,
 ): ProbabilityMap {
   const data = new Float32Array(size.height * size.width)
-  for (let row = 0, to = 0; row < size.height; row++) {
-    const [top, bottom] = areaWindow(row, map.height, size.height)
-    for (let column = 0; column < size.width; column++) {
-      const [left, right] = areaWindow(column, map.width, size.width)
-      let sum = 0
-      for (let y = top; y < bottom; y++) {
-        for (let x = left; x < right; x++) sum = Math.fround(sum + map.data[y * map.width + x]!)
-      }
-      data[to++] = Math.fround(sum / (bottom - top)) / (right - left)
-    }
-  }
+  for (let cell = 0; cell < data.length; cell++) data[cell] = areaAverage(map, size, cell)
   return { height: size.height, width: size.width, data }
+}
+
+/** One cell of `resizeArea`, by its row-major index. */
+export function areaAverage(
+  map: GridSize & { readonly data: ArrayLike<number> },
+  size: GridSize,
+  cell: number,
+): number {
+  const [top, bottom] = areaWindow(Math.floor(cell / size.width), map.height, size.height)
+  const [left, right] = areaWindow(cell % size.width, map.width, size.width)
+  let sum = 0
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) sum = Math.fround(sum + map.data[y * map.width + x]!)
+  }
+  return Math.fround(Math.fround(sum / (bottom - top)) / (right - left))
 }
 
 /** First input cell that output cell `i` touches, and the one after its last. */

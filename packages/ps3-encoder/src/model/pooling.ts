@@ -1,6 +1,6 @@
 // Which tokens the pooled feature is made of (pre-training: only those inside the caption's box).
 
-import { type PatchSelection, resizeArea } from '@ps3js/patch-selector'
+import { areaAverage, type PatchSelection } from '@ps3js/patch-selector'
 import { add, mul, sub, type Tensor, tensor2d, tensor4d, tidy } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 
@@ -22,10 +22,7 @@ export function regionWeights(
 ): Float32Array {
   const weights: number[] = []
   selection.indices.forEach((ids, i) => {
-    if (ids.length === 0) return
-    const { height, width } = sizes[i + 1]!.grid
-    const map = resizeArea(region, { height, width })
-    for (const id of ids) weights.push(map.data[id]!)
+    for (const id of ids) weights.push(areaAverage(region, sizes[i + 1]!.grid, id))
   })
   return Float32Array.from(weights)
 }

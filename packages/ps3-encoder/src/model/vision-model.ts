@@ -100,13 +100,14 @@ export class VisionModel extends Module {
    */
   embedHighRes(patches: Tensor, selections: readonly PatchSelection[], grids: readonly Grid[]): Tensor {
     return tidy(() => {
-      const table = selections.map(({ indices }) =>
-        concat(
-          indices.flatMap((ids, i) => (ids.length > 0 ? [this.#highResPositions(i, grids[i]!, ids)] : [])),
-        ),
-      )
+      // A scale's positions for all pictures at once: their gradient is a whole table, which one picture's would be too.
+      const byScale = grids.flatMap((grid, i) => {
+        const ids = concatIds(selections.map(({ indices }) => indices[i]!))
+        return ids.length > 0 ? [this.#highResPositions(i, grid, ids)] : []
+      })
       const embedded = this.trunk.patch_embed.proj.forward(patches)
-      return add(embedded, reshape(concat(table), embedded.shape))
+      const positions = gatherRows(concat(byScale, 0), byPicture(selections))
+      return add(embedded, reshape(positions, embedded.shape))
     })
   }
 
@@ -183,4 +184,31 @@ export function takeTokens(x: Tensor, rows: readonly Int32Array[]): Tensor {
     const flat = Int32Array.from(rows.flatMap((ids, sample) => [...ids].map((id) => sample * count + id)))
     return reshape(gatherRows(reshape(x, [batch * count, width]), flat), [batch, -1, width])
   })
+}
+
+function concatIds(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let to = 0
+  for (const part of parts) {
+    all.set(part, to)
+    to += part.length
+  }
+  return all
+}
+
+/** Where the rows of (picture, scale, patch) stand in the order (scale, picture, patch). */
+function byPicture(selections: readonly PatchSelection[]): Int32Array {
+  const starts = selections.map(({ indices }) => indices.map(() => 0))
+  let next = 0
+  for (let scale = 0; scale < selections[0]!.indices.length; scale++) {
+    selections.forEach(({ indices }, picture) => {
+      starts[picture]![scale] = next
+      next += indices[scale]!.length
+    })
+  }
+  return concatIds(
+    selections.flatMap(({ indices }, picture) =>
+      indices.map((ids, scale) => ids.map((_, i) => starts[picture]![scale]! + i)),
+    ),
+  )
 }
