@@ -9,7 +9,7 @@ import { bundleForNode } from '../../../../tools/node-bundle.ts'
 import { eventStep } from '../log/event.ts'
 import { readRecords } from '../log/tf-record.ts'
 import { killAndResume, loggedSteps, type Program, runFingerprint, runOnce } from './kill.fixture.ts'
-import { writeTinyShards } from './tiny.fixture.ts'
+import { writeTinyShards } from './tiny-shards.fixture.ts'
 
 const KILLS = Number(process.env.KILLS ?? 3)
 

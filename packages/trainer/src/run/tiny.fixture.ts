@@ -1,10 +1,7 @@
 // A model of 40,000 parameters and pictures of one coloured square each, made in memory: runs that take seconds.
 
-import { fileURLToPath } from 'node:url'
-import { ShardWriter } from '@ps3js/data-pipeline'
 import { Random } from '@ps3js/tensor'
 import type { EvaluationSample } from '../evaluate/evaluate.ts'
-import { encodePng } from '../log/png.ts'
 import { parseTrainConfig, type TrainConfig, type TrainConfigInput } from './config.ts'
 import type { SampleSource } from './samples.ts'
 
@@ -48,7 +45,7 @@ export const tinyModelConfig = {
   },
   preprocessor: { image_size: SIZE, mean: 0.5, std: 0.5 },
   tokenizerConfig: { tokenizer_name: 'unused', context_length: 8, clean: 'canonicalize' },
-  tokenizer: fileURLToPath(new URL('../../fixtures/tokenizer', import.meta.url)),
+  tokenizer: new URL('../../fixtures/tokenizer', import.meta.url).href,
 }
 
 /** Four samples a step, eight steps, a checkpoint every three, an evaluation every four. */
@@ -86,21 +83,8 @@ export async function* tinyEvaluationSamples(count = 6): AsyncGenerator<Evaluati
   for (let i = 0; i < count; i++) yield drawSample(random)
 }
 
-/** The same pictures in shards of five, with what is left of the captions and boxes of drawn samples. */
-export async function writeTinyShards(directory: string, count = 15): Promise<string> {
-  const random = new Random(9)
-  const writer = await ShardWriter.open(directory, { layout: 'single', maxSamples: 5 })
-  for (let i = 0; i < count; i++) {
-    const { image, caption, boxes } = drawSample(random)
-    const record =
-      boxes.length > 0 ? { text: [caption], box: boxes.map((box) => [...box]) } : { global_text: caption }
-    await writer.add({ key: `s${i}`, picture: encodePng(SIZE, SIZE, image.data as Uint8Array), record })
-  }
-  const { shards } = await writer.finish()
-  return `${directory}/{${shards.flatMap(({ files }) => files.map(({ name }) => name)).join(',')}}`
-}
-
-function drawSample(random: Random): EvaluationSample {
+/** One square, and now and then a caption of the whole. */
+export function drawSample(random: Random): EvaluationSample {
   const names = Object.keys(COLORS) as (keyof typeof COLORS)[]
   const name = names[random.integer(names.length)]!
   const side = 20 + random.integer(20)
