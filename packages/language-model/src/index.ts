@@ -9,6 +9,14 @@ export {
 } from './generate/generate.ts'
 export { type PrefillOptions, type PrefillPart, type Prompt, prefill } from './generate/prefill.ts'
 export { type Candidate, distribution, type SamplingOptions } from './generate/sampling.ts'
+export {
+  type Completion,
+  LanguageModel,
+  loadLanguageModel,
+  type TextOptions,
+  type TextPiece,
+  type TextPrompt,
+} from './language-model.ts'
 export type { SequencePart } from './model/attention.ts'
 export { cacheBytesPerToken, KeyValueCache } from './model/kv-cache.ts'
 export {
@@ -20,4 +28,6 @@ export {
 } from './model/layers.ts'
 export { type ForwardOptions, type ForwardOutput, Qwen2 } from './model/qwen2.ts'
 export { type LoadModelOptions, loadModel, saveModel } from './pretrained/load.ts'
+export { StreamDecoder } from './text/stream-decoder.ts'
+export { type ChatMessage, type ChatOptions, TextTokenizer, type TokenizerJson } from './text/tokenizer.ts'
 export { crossEntropy, IGNORED, nextTokenLoss } from './train/loss.ts'

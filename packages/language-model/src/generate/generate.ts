@@ -14,7 +14,7 @@ export interface GenerateOptions extends SamplingOptions, PrefillOptions {
   stopIds?: readonly number[]
   /** Sequence i of a batch draws from seed + i, so that it says what it says alone with that seed. Default 0. */
   seed?: number
-  /** Ends an answer after the token for which it is true. */
+  /** Asked for every token before it is given; true ends its answer. */
   isDone?: (token: GeneratedToken) => boolean
 }
 
@@ -80,8 +80,8 @@ export async function* generate(
       const id = next(own, sequence, options)
       const token = { sequence: sequence.index, id, index: sequence.count++ }
       sequence.seen.add(id)
-      if (sequence.count < maxTokens && !stopIds.includes(id) && !isDone?.(token))
-        goingOn.push({ sequence, id })
+      const ended = isDone?.(token) || stopIds.includes(id) || sequence.count === maxTokens
+      if (!ended) goingOn.push({ sequence, id })
       yield token
       signal?.throwIfAborted()
     }

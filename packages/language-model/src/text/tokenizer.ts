@@ -1,0 +1,165 @@
+// The tokenizer and chat template that a model was published with: Hugging Face's files, read by their own libraries.
+
+import { Template } from '@huggingface/jinja'
+import { Tokenizer } from '@huggingface/tokenizers'
+import { CheckpointError, ConfigError, InvalidArgumentError, type PretrainedFiles } from '@ps3js/tensor'
+import { z } from 'zod'
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** Such as `system`, `user`, `assistant`: the template knows which. */
+  role: string
+  content: string
+}
+
+export interface ChatOptions {
+  /** End with the beginning of an answer. Default: true. */
+  addGenerationPrompt?: boolean
+  /** Other variables that the template reads. */
+  variables?: Record<string, unknown>
+}
+
+/** The parsed files of a tokenizer. */
+export interface TokenizerJson {
+  /** tokenizer.json */
+  tokenizer: unknown
+  /** tokenizer_config.json */
+  config: unknown
+  /** chat_template.jinja, which wins over the template in the config. */
+  chatTemplate?: string
+}
+
+const token = z.union([z.string(), z.object({ content: z.string() })]).nullish()
+
+const configSchema = z.looseObject({
+  chat_template: z
+    .union([z.string(), z.array(z.object({ name: z.string(), template: z.string() }))])
+    .nullish(),
+  bos_token: token,
+  eos_token: token,
+  pad_token: token,
+})
+
+const fileSchema = z.looseObject({ model: z.looseObject({}) })
+
+export class TextTokenizer {
+  /** Ends a text or a turn, where the tokenizer names such a token. */
+  readonly eosId: number | undefined
+  readonly #tokenizer: Tokenizer
+  readonly #special: Record<string, string | undefined>
+  readonly #template: string | undefined
+  #compiled: Template | undefined
+
+  /** @throws CheckpointError or ConfigError when the files do not hold a tokenizer that can be used here */
+  constructor({ tokenizer, config, chatTemplate }: TokenizerJson) {
+    const parsed = configSchema.safeParse(config ?? {})
+    if (!parsed.success) {
+      throw new ConfigError(`tokenizer_config.json is not valid:\n${z.prettifyError(parsed.error)}`)
+    }
+    this.#tokenizer = createTokenizer(tokenizer, parsed.data)
+    const content = (value: z.output<typeof token>) => (typeof value === 'string' ? value : value?.content)
+    const { bos_token, eos_token, pad_token, chat_template } = parsed.data
+    this.#special = {
+      bos_token: content(bos_token),
+      eos_token: content(eos_token),
+      pad_token: content(pad_token),
+    }
+    const named = Array.isArray(chat_template)
+      ? chat_template.find(({ name }) => name === 'default')?.template
+      : chat_template
+    this.#template = chatTemplate ?? named ?? undefined
+    this.eosId = this.#special.eos_token === undefined ? undefined : this.idOf(this.#special.eos_token)
+  }
+
+  /** Reads the tokenizer's files of a model's directory. */
+  static async fromPretrained(files: PretrainedFiles): Promise<TextTokenizer> {
+    if (!(await files.has('tokenizer.json'))) {
+      throw new CheckpointError(
+        `There is no tokenizer.json in ${files.location}: load and save the tokenizer once with transformers, which writes it`,
+      )
+    }
+    const optional = async (name: string) => ((await files.has(name)) ? files.readJson(name) : undefined)
+    const template = 'chat_template.jinja'
+    return new TextTokenizer({
+      tokenizer: await files.readJson('tokenizer.json'),
+      config: await optional('tokenizer_config.json'),
+      chatTemplate: (await files.has(template)) ? await files.readText(template) : undefined,
+    })
+  }
+
+  /** Token ids of a text, in which special tokens may be written out (`<|im_start|>`). */
+  encode(text: string): number[] {
+    return text === '' ? [] : this.#tokenizer.encode(text, { add_special_tokens: false }).ids
+  }
+
+  /** The text of token ids, without special tokens unless asked for. */
+  decode(ids: readonly number[], { specialTokens = false }: { specialTokens?: boolean } = {}): string {
+    if (ids.length === 0) return ''
+    return this.#tokenizer.decode([...ids], {
+      skip_special_tokens: !specialTokens,
+      clean_up_tokenization_spaces: false,
+    })
+  }
+
+  /** The id of one token as the vocabulary spells it. */
+  idOf(token: string): number | undefined {
+    return this.#tokenizer.token_to_id(token)
+  }
+
+  /** A conversation as the text that the model was trained on. */
+  renderChat(
+    messages: readonly ChatMessage[],
+    { addGenerationPrompt = true, variables = {} }: ChatOptions = {},
+  ): string {
+    if (this.#template === undefined) {
+      throw new ConfigError(
+        'this tokenizer has no chat template: encode plain text, or take the tokenizer of the instruct model',
+      )
+    }
+    try {
+      this.#compiled ??= new Template(this.#template)
+      const { bos_token, eos_token, pad_token } = this.#special
+      return this.#compiled.render({
+        messages,
+        add_generation_prompt: addGenerationPrompt,
+        ...{ bos_token, eos_token, pad_token },
+        ...variables,
+      })
+    } catch (cause) {
+      throw new InvalidArgumentError(
+        `the chat template does not take these messages: ${(cause as Error).message}`,
+        { cause },
+      )
+    }
+  }
+
+  /** Token ids of a conversation. */
+  encodeChat(messages: readonly ChatMessage[], options?: ChatOptions): number[] {
+    return this.encode(this.renderChat(messages, options))
+  }
+}
+
+function createTokenizer(json: unknown, config: object): Tokenizer {
+  const parsed = fileSchema.safeParse(json)
+  if (!parsed.success) {
+    throw new CheckpointError(
+      'tokenizer.json has no "model": it is not the file of a fast Hugging Face tokenizer',
+    )
+  }
+  // The library asks for all of these; a file may leave out those that are null.
+  const absent = {
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    added_tokens: [],
+  }
+  try {
+    return new Tokenizer({ ...absent, ...parsed.data }, config)
+  } catch (cause) {
+    throw new CheckpointError(
+      `tokenizer.json cannot be used: ${(cause as Error).message}; save the tokenizer again with a current transformers`,
+      { cause },
+    )
+  }
+}
