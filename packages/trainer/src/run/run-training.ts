@@ -1,6 +1,5 @@
 // A run in a folder: begun from a configuration, or taken up where its newest checkpoint left it.
 
-import { join } from 'node:path'
 import type { SkippedSample } from '@ps3js/data-pipeline'
 import { checkpointSource, renamedSource } from '@ps3js/ps3-encoder'
 import { ConfigError, openCheckpoint, type StateSource, writeSafetensors } from '@ps3js/tensor'
@@ -115,7 +114,7 @@ async function trainOn(
       async checkpoint(reached) {
         await run.save(reached, config.checkpoint.keep, async (directory) => {
           await saveModel(model, directory)
-          await writeSafetensors(join(directory, MOMENTS), trainer.momentTensors(), {
+          await writeSafetensors(`${directory}/${MOMENTS}`, trainer.momentTensors(), {
             metadata: { format: 'pt' },
           })
         })
