@@ -1,5 +1,5 @@
 // What a run will need, from its configuration alone: nothing is allocated, so that a model of any size is planned at once.
-import { parseConfig, PS3Encoder, preset } from '@ps3js/ps3-encoder'
+import { PS3Encoder, parseConfig, preset } from '@ps3js/ps3-encoder'
 import { totalSteps } from '@ps3js/trainer'
 
 const FLOAT_BYTES = 4
@@ -9,14 +9,18 @@ const COPIES = 4
 const KEPT_WIDTHS = 9
 
 /** Parameters, tokens and memory of a run. */
-export async function plan(config) {
+export function plan(config) {
   const { model, batch, accumulation, selection, checkpointedBlocks } = config
   const parsed = model.preset
     ? parseConfig(preset(model.preset).config)
     : parseConfig(model.config, model.trunk)
   const { vision, trunk } = parsed
   // A model without values: shapes only.
-  const encoder = new PS3Encoder({ config: parsed, normalization: { mean: [0], std: [1] }, contrastive: true })
+  const encoder = new PS3Encoder({
+    config: parsed,
+    normalization: { mean: [0], std: [1] },
+    contrastive: true,
+  })
   const tokens = vision.ps3_scales.map((scale) => (scale / trunk.patch_size) ** 2)
   const looked = selection.budget ?? encoder.budget.reduce((sum, count) => sum + count, 0)
   const perStep = batch / accumulation
@@ -26,7 +30,7 @@ export async function plan(config) {
   const states = encoder.parameterCount * FLOAT_BYTES * COPIES
   return [
     `parameters        ${encoder.parameterCount.toLocaleString('en')}`,
-    `steps             ${totalSteps(config).toLocaleString('en')} of ${batch} captions, ${accumulation} at a time in turn`,
+    `steps             ${totalSteps(config).toLocaleString('en')} of ${batch} captions, ${perStep} at a time`,
     `tokens a picture  ${tokens[0]} of the whole, ${looked} of ${sum(tokens.slice(1)).toLocaleString('en')} at ${vision.ps3_scales.slice(1).join(', ')} px`,
     `memory            ${gigabytes(states)} for weights, gradients and moments, about ${gigabytes(kept)} for activations`,
   ].join('\n')

@@ -1,41 +1,28 @@
 // Pre-trains PS3 (arXiv:2503.19903): a toy that learns in ten minutes to look where a text says, or the paper's recipe.
 // usage: node pretrain.mjs [CONFIG.yaml] [--out DIR] [--seed N] [--steps N] [--backend NAME] [--dry-run]
-import { readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join, parse } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
-import { parseTrainConfig, printTrainConfig, readTrainConfig, startTraining } from '@ps3js/trainer'
+import { printTrainConfig, startTraining } from '@ps3js/trainer'
 import { plan } from './plan.mjs'
+import { readConfig } from './read-config.mjs'
 import { toyEvaluationSamples, toySamples } from './toy-samples.mjs'
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-
-/** Reads a configuration; the tokenizer of this folder is found from anywhere. */
-export async function readConfig(file = here('configs/toy.yaml'), overrides = {}) {
-  const config = readTrainConfig(await readFile(file, 'utf8'), file)
-  const model = config.data ? config.model : { ...config.model, tokenizer: here('tokenizer') }
-  return parseTrainConfig({ ...config, model, ...overrides })
-}
+const TOY = fileURLToPath(new URL('configs/toy.yaml', import.meta.url))
 
 /** Trains into a new folder. Without shards in the configuration, on shapes that are drawn as they are needed. */
 export async function pretrain(config, directory, options = {}) {
   if (config.data) return startTraining(config, directory, options)
-  const { seed } = config
+  const { seed, evaluation } = config
+  const size = ({ encoder }) => encoder.config.vision.ps3_scales.at(-1)
   return startTraining(config, directory, {
-    samples: ({ encoder }) => toySamples({ seed, size: sizeOf(encoder), captions: 8 }),
-    evaluationSamples: ({ encoder }) =>
-      toyEvaluationSamples({
-        seed,
-        size: sizeOf(encoder),
-        captions: 4,
-        pictures: config.evaluation.samples / 4,
-      }),
+    samples: (model) => toySamples({ seed, size: size(model), captions: 8 }),
+    evaluationSamples: (model) =>
+      toyEvaluationSamples({ seed, size: size(model), captions: 4, pictures: evaluation.samples / 4 }),
     ...options,
   })
 }
-
-const sizeOf = ({ config }) => config.vision.ps3_scales.at(-1)
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -48,27 +35,22 @@ async function main() {
       'dry-run': { type: 'boolean', default: false },
     },
   })
-  const [file = here('configs/toy.yaml')] = positionals
-  const overrides = Object.fromEntries(
-    ['seed', 'steps'].filter((name) => values[name]).map((name) => [name, Number(values[name])]),
-  )
-  const config = await readConfig(file, overrides)
-  if (values['dry-run']) return print(`${printTrainConfig(config)}\n${await plan(config)}\n`)
-  const directory = values.out ?? join('runs', basename(file, '.yaml'))
+  const [file = TOY] = positionals
+  const given = ['seed', 'steps'].filter((name) => values[name] !== undefined)
+  const config = await readConfig(file, Object.fromEntries(given.map((name) => [name, Number(values[name])])))
+  if (values['dry-run']) return print(`${printTrainConfig(config)}\n${plan(config)}\n`)
+  const directory = values.out ?? join('runs', parse(file).name)
   const { describe } = await useBackend(values.backend)
   print(`${directory}, on ${describe}\n`)
-  await pretrain(config, directory, {
-    onRecord: ({ step, scalars }) => print(`step ${step}: ${describeScalars(scalars)}\n`),
-  })
+  await pretrain(config, directory, { onRecord: (record) => print(line(record)) })
 }
 
 const SHOWN = ['loss/', 'evaluation/selection', 'evaluation/retrieval/textToImage/R@1', 'speed/secondsLeft']
 
-const describeScalars = (scalars) =>
-  Object.entries(scalars)
-    .filter(([name]) => SHOWN.some((start) => name.startsWith(start)))
-    .map(([name, value]) => `${name.replace('evaluation/', '')} ${value.toPrecision(3)}`)
-    .join(', ')
+function line({ step, scalars }) {
+  const shown = Object.entries(scalars).filter(([name]) => SHOWN.some((start) => name.startsWith(start)))
+  return `step ${step}: ${shown.map(([name, value]) => `${name} ${value.toPrecision(3)}`).join(', ')}\n`
+}
 
 const print = (text) => process.stdout.write(text)
 

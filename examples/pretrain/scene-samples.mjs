@@ -58,7 +58,13 @@ export function sceneSamples({ seed, captions, pool }) {
         const random = pictureRandom(seed, count)
         const { image, objects } = pool[random.integer(pool.length)]
         for (const question of questions(objects, captions, random)) {
-          const sample = { image, ...question, region: regionOf(question.boxes, image), isGlobalText: false, key: String(count) }
+          const sample = {
+            image,
+            ...question,
+            region: regionOf(question.boxes, image),
+            isGlobalText: false,
+            key: String(count),
+          }
           yield { sample, state: count + 1 }
         }
       }
@@ -71,7 +77,13 @@ export function sceneEvaluationSamples({ captions, pool, seed }) {
   return async function* () {
     for (const [index, { image, objects }] of pool.entries()) {
       for (const question of questions(objects, captions, new Random(seed + index))) {
-        yield { image, ...question, region: regionOf(question.boxes, image), isGlobalText: false, key: String(index) }
+        yield {
+          image,
+          ...question,
+          region: regionOf(question.boxes, image),
+          isGlobalText: false,
+          key: String(index),
+        }
       }
     }
   }
@@ -80,32 +92,40 @@ export function sceneEvaluationSamples({ captions, pool, seed }) {
 const ARTICLES = ['the ', 'a ', '']
 /** A question about more of the picture than this selects nothing. */
 const LARGEST_SHARE = 0.12
+/** Writing that needs more of the long side than this to be read is small print. */
+const SMALL_PRINT = 2500
 
-/** What one may ask: an object by its own caption, all of a colour and kind, or all of a kind. */
+/** What one may ask: an object by its own caption, or all of a kind, of a colour, or of both; and the small print. */
 export function questions(objects, count, random) {
   const asked = new Map()
   for (let tries = 0; asked.size < count && tries < 60; tries++) {
-    const { caption, color, kind, box } = objects[random.integer(objects.length)]
+    const { caption, color, kind } = objects[random.integer(objects.length)]
     const article = ARTICLES[random.integer(ARTICLES.length)]
-    const [text, alike] = [
+    // A shop sign is a sign.
+    const noun = random.integer(2) ? kind : kind.split(' ').at(-1)
+    const isKind = (other) => other.kind === kind || other.kind.endsWith(noun)
+    const [text, isMeant] = [
       [caption, (other) => other.caption === caption],
-      [`${article}${color} ${kind}`, (other) => other.kind === kind && other.color === color],
-      [`${article}${color} ${kind}`, (other) => other.kind === kind && other.color === color],
-      [`${article}${kind}`, (other) => other.kind === kind],
-    ][random.integer(4)]
-    const boxes = objects.filter(alike).map((object) => object.box)
-    if (!asked.has(text) && box && shareOf(boxes) <= LARGEST_SHARE) asked.set(text, boxes)
+      [caption, (other) => other.caption === caption],
+      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
+      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
+      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
+      [`${article}${noun}`, isKind],
+      [`something ${color}`, (other) => other.color === color],
+      [`${article}small print`, ({ text, minResolution }) => text !== '' && minResolution > SMALL_PRINT],
+    ][random.integer(8)]
+    const boxes = objects.filter(isMeant).map(({ box }) => box)
+    if (boxes.length > 0 && shareOf(boxes) <= LARGEST_SHARE) asked.set(text, boxes)
   }
   // Always as many: a picture with little in it is asked again.
   const list = [...asked].map(([caption, boxes]) => ({ caption, boxes }))
   return Array.from({ length: list.length > 0 ? count : 0 }, (_, i) => list[i % list.length])
 }
 
-const shareOf = (boxes) =>
-  boxes.reduce((sum, [x1, y1, x2, y2]) => sum + (x2 - x1) * (y2 - y1), 0) / 3780 ** 2
+const shareOf = (boxes) => boxes.reduce((sum, [x1, y1, x2, y2]) => sum + (x2 - x1) * (y2 - y1), 0) / 3780 ** 2
 
-/** At a seventh of the size: half a patch of the finest scale. */
+/** A cell for each patch of the finest scale. */
 function regionOf(boxes, { width, height }) {
-  const map = boxesToMap(boxes, { width, height }, { width: width / 7, height: height / 7 })
+  const map = boxesToMap(boxes, { width, height }, { width: width / 14, height: height / 14 })
   return { height: map.height, width: map.width, data: Float32Array.from(map.data) }
 }
