@@ -21,6 +21,7 @@ import { InvalidArgumentError, l2Normalize, type Tensor, TensorScope, tensorData
 import type { PretrainBatch } from './batch.ts'
 import { type BlockRunner, plainBlocks } from './blocks.ts'
 import { SharedPictures } from './shared-pictures.ts'
+import { spreadRegions } from './spread-regions.ts'
 
 export interface ForwardOptions {
   /** Take the patches of the caption's region first (default true). */
@@ -156,12 +157,14 @@ async function choose(
   { budget = encoder.budget, selectWithGroundTruth = true }: ForwardOptions,
 ): Promise<PatchSelection[]> {
   const maps = await probabilityMaps(topDown)
-  const inside = shared.largest(regions)
-  const choices = shared.largest(maps).map((probabilities, i) => ({
-    probabilities,
-    groundTruth: selectWithGroundTruth ? inside[i]! : undefined,
-  }))
-  const chosen = chooseBatchPatches({ grids: gridsOf(pictures), budget }, choices)
+  const grids = gridsOf(pictures)
+  const choices = shared.largest(maps).map((probabilities, picture) => {
+    if (!selectWithGroundTruth) return { probabilities }
+    const [first, ...others] = shared.samplesOf[picture]!.map((sample) => regions[sample]!)
+    if (others.length === 0) return { probabilities, groundTruth: first! }
+    return { probabilities: spreadRegions(probabilities, [first!, ...others], grids) }
+  })
+  const chosen = chooseBatchPatches({ grids, budget }, choices)
   return shared.perSample(chosen.map((looks) => looks[0]!))
 }
 

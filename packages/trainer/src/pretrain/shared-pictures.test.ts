@@ -1,10 +1,11 @@
 // A picture shared by several samples trains like as many copies of it, but is computed once.
-import { type PatchSelection, selectBoxes } from '@ps3js/patch-selector'
+import { choosePatches, type PatchSelection, selectBoxes } from '@ps3js/patch-selector'
 import { PS3Encoder, parseConfig, type RegionMap, type RgbImage } from '@ps3js/ps3-encoder'
 import { dispose, Random, tensorData, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
 import type { PretrainBatch } from './batch.ts'
+import { spreadRegions } from './spread-regions.ts'
 import { pretrainStep } from './step.ts'
 
 const SIZE = 48
@@ -144,4 +145,13 @@ describe('samples that share a picture', () => {
       expect([...asked].every((patch) => chosen.has(patch))).toBe(true)
       dispose([...step.gradients.values()])
     }))
+})
+
+it('gives each region its share when the budget is short', () => {
+  const nothing = { height: 1, width: 1, data: Float32Array.of(0.5) }
+  const regions = [region([0, 0]), region([30, 32])]
+  const [look] = choosePatches({ probabilities: spreadRegions(nothing, regions, grids), grids, budget: 8 })
+  const inside = regions.map((_, i) => new Set(selectBoxes([boxOf(squares[2 * i]!)], size, grids).indices[0]))
+  const counts = inside.map((patches) => look!.indices[0]!.filter((patch) => patches.has(patch)).length)
+  expect(counts).toEqual([4, 4])
 })

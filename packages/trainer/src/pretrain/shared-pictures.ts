@@ -2,7 +2,7 @@
 // caption costs little more than its text. Shapes: N samples, P pictures, n captions a picture, C width, h x w cells.
 
 import type { ProbabilityMap, SelectionFeatures, SelectionHead } from '@ps3js/patch-selector'
-import type { RegionMap, RgbImage } from '@ps3js/ps3-encoder'
+import type { RgbImage } from '@ps3js/ps3-encoder'
 import { gatherRows, reshape, type Tensor, tidy } from '@ps3js/tensor'
 
 export class SharedPictures {
@@ -54,7 +54,7 @@ export class SharedPictures {
   }
 
   /** Per picture the largest value of its samples' maps, which are of one size. */
-  largest<T extends ProbabilityMap | RegionMap>(maps: readonly T[]): T[] {
+  largest(maps: readonly ProbabilityMap[]): ProbabilityMap[] {
     return this.samplesOf.map(([first, ...others]) => {
       const map = maps[first!]!
       if (others.length === 0) return map
