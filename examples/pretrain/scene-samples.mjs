@@ -91,7 +91,7 @@ export function sceneEvaluationSamples({ captions, pool, seed }) {
 
 const ARTICLES = ['the ', 'a ', '']
 /** A question about more of the picture than this selects nothing. */
-const LARGEST_SHARE = 0.12
+const LARGEST_SHARE = 0.05
 /** Writing that needs more of the long side than this to be read is small print. */
 const SMALL_PRINT = 2500
 
