@@ -66,7 +66,7 @@ export const WORDS = {
 export type WordList = keyof typeof WORDS
 
 /** Small words that tie sentences together: the only ones that both splits write. */
-export const SHARED_WORDS = list('the a of and in to for with by on at from Street Road total signature')
+export const SHARED_WORDS = list('the a of and in to for with by on at from Street Road')
 
 /** A word of the list and the split. */
 export function pickWord(random: Random, from: WordList, split: Split): string {

@@ -117,7 +117,9 @@ export function lettering({ family, weight }: Font, xHeight: number): Lettering 
   let proportion = proportions.get(name)
   if (proportion === undefined) {
     ruler.font = `1000px "${name}"`
-    proportion = ruler.measureText('x').actualBoundingBoxAscent / 1000
+    const { actualBoundingBoxAscent, actualBoundingBoxDescent } = ruler.measureText('x')
+    // Letters of some pixel fonts float above the baseline, which counts for nothing; legs below it neither.
+    proportion = (actualBoundingBoxAscent + Math.min(0, actualBoundingBoxDescent)) / 1000
     proportions.set(name, proportion)
   }
   const size = xHeight / proportion

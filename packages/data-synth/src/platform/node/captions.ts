@@ -24,6 +24,9 @@ const LARGE = 0.16
 /** Longest text that a caption repeats in full, in words. */
 const QUOTED_WORDS = 5
 
+/** As much of a text as a caption repeats. */
+export const quote = (text: string): string => text.split(' ').slice(0, QUOTED_WORDS).join(' ')
+
 /**
  * One caption each, in order: kinds and colours where these are enough, the text where they are not.
  * `share`: the object's longer side as a share of the picture's.
@@ -40,8 +43,8 @@ export function writeCaptions(objects: readonly (Facts & { share: number })[], r
       const seen = isAlone ? [`the ${color} ${kind}`, `the ${size}${color} ${kind}`] : []
       return pick(random, [...seen, ...others])
     }
-    const says = text.split(' ').length > QUOTED_WORDS ? 'that begins with' : 'that says'
-    const quoted = text.split(' ').slice(0, QUOTED_WORDS).join(' ')
+    const quoted = quote(text)
+    const says = quoted === text ? 'that says' : 'that begins with'
     const options = [
       withArticle(`${size}${kind} ${says} ${quoted}`),
       `the ${shade}${kind} ${says} ${quoted}`,

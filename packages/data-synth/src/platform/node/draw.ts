@@ -15,31 +15,40 @@ import { drawInterfaces } from './scenes/interfaces.ts'
 import { Stage, type StageOptions } from './stage.ts'
 
 const DRAWERS = {
-  scenes: { driving: drawDriving, household: drawHousehold, gaming: drawGaming, interfaces: drawInterfaces },
-  documents: {
-    article: drawArticle,
-    receipt: drawReceipt,
-    form: drawForm,
-    table: drawTable,
-    chart: drawChart,
-  },
-} as const satisfies Record<string, Record<string, (stage: Stage) => string>>
+  driving: drawDriving,
+  household: drawHousehold,
+  gaming: drawGaming,
+  interfaces: drawInterfaces,
+  article: drawArticle,
+  receipt: drawReceipt,
+  form: drawForm,
+  table: drawTable,
+  chart: drawChart,
+} as const satisfies Record<string, (stage: Stage) => string>
+
+export type Domain = keyof typeof DRAWERS
+
+export const DOMAINS = {
+  scenes: ['driving', 'household', 'gaming', 'interfaces'],
+  documents: ['article', 'receipt', 'form', 'table', 'chart'],
+} as const satisfies Record<string, Domain[]>
 
 export interface Drawing {
   canvas: Canvas
   objects: SynthObject[]
   globalCaption: string
-  domain: string
+  domain: Domain
 }
 
-export async function drawOnCanvas(
-  kind: keyof typeof DRAWERS,
+/** A picture of any domain of the kind. */
+export const drawOnCanvas = (
+  kind: keyof typeof DOMAINS,
   options: Omit<StageOptions, 'pictures'>,
-): Promise<Drawing> {
+): Promise<Drawing> => drawDomain(pick<Domain>(options.random, DOMAINS[kind]), options)
+
+export async function drawDomain(domain: Domain, options: Omit<StageOptions, 'pictures'>): Promise<Drawing> {
   const stage = new Stage({ ...options, pictures: await loadAssets() })
-  const drawers: Record<string, (stage: Stage) => string> = DRAWERS[kind]
-  const domain = pick(stage.random, Object.keys(drawers))
-  const phrase = drawers[domain]!(stage)
+  const phrase = DRAWERS[domain](stage)
   const objects = stage.objects()
   return { canvas: stage.canvas, objects, globalCaption: globalCaption(phrase, objects), domain }
 }

@@ -4,7 +4,7 @@ import type { Random } from '@ps3js/tensor'
 import { MIN_OBJECT_PIXELS, MIN_X_HEIGHT_PIXELS, minResolution } from '../../resolution.ts'
 import type { Box, Split, SynthObject } from '../../types.ts'
 import type { Pictures } from './assets.ts'
-import { type Facts, writeCaptions } from './captions.ts'
+import { type Facts, quote, writeCaptions } from './captions.ts'
 
 /** A rectangle in the coordinates of the scene. */
 export interface Area {
@@ -51,6 +51,7 @@ export class Stage {
   #transform = new DOMMatrix()
   readonly #placed: Placed[] = []
   readonly #names = new Set<string>()
+  readonly #texts = new Set<string>()
   readonly #omit: number | undefined
   readonly #unit: number
 
@@ -64,6 +65,9 @@ export class Stage {
     this.#unit = Math.max(width, height) / 3840
     this.canvas = createCanvas(width, height)
     this.ctx = this.canvas.getContext('2d')
+    // Opaque from the start: where two soft edges meet, nothing shines through.
+    this.ctx.fillStyle = 'rgb(128,128,128)'
+    this.ctx.fillRect(0, 0, width, height)
   }
 
   /** Lengths are thought of in pixels of a picture whose long side is 3840. */
@@ -79,6 +83,17 @@ export class Stage {
   /** Even over magnitudes: as many between 10 and 20 as between 20 and 40. */
   magnitude(low: number, high: number): number {
     return low * (high / low) ** this.random.uniform()
+  }
+
+  /** Draws texts until one is new to this picture; null when twenty tries found none. */
+  unused(draw: () => string): string | null {
+    for (let i = 0; i < 20; i++) {
+      const text = draw()
+      if (this.#texts.has(text)) continue
+      this.#texts.add(text)
+      return text
+    }
+    return null
   }
 
   /** Whether an object may lie in `area`: inside the picture, and off all others unless it is a part of `host`. */
@@ -117,7 +132,8 @@ export class Stage {
     { host, under }: AddOptions = {},
   ): Box | null {
     // What distinguishes it in every caption: its text, its own description, or its colour.
-    const name = `${facts.kind}|${facts.text?.toLowerCase() ?? facts.also ?? facts.color}`
+    const says = facts.text === undefined ? undefined : quote(facts.text).toLowerCase()
+    const name = `${facts.kind}|${says ?? facts.also ?? facts.color}`
     const isReadable = facts.xHeight === undefined || facts.xHeight >= MIN_X_HEIGHT_PIXELS
     if (!isReadable || this.#names.has(name) || !this.isFree(area, host)) return null
     const [left, top, right, bottom] = this.#boxOf(area)

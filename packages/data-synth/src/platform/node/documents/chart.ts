@@ -1,7 +1,6 @@
 // Charts: bars or a pie in colours, with a title, names, numbers and a legend.
 import { type ColorName, css, mix, shadeOf } from '../../../colors.ts'
-import { splitOfWord } from '../../../splits.ts'
-import { CODES, pickText, pickWords, WORDS } from '../../../words.ts'
+import { CODES, pickText, pickWord, pickWords } from '../../../words.ts'
 import { pickColor } from '../items/item.ts'
 import type { Area, Stage } from '../stage.ts'
 import { type Page, print, printPages, rule } from './page.ts'
@@ -28,9 +27,11 @@ function printChart(page: Page): void {
   const used = title.height + 4 * size
   const below = { ...room, y: room.y + used, height: room.height - used - 3 * size }
   // What is measured; every name comes once on a page, so "the bar for TEA" is one bar.
-  const names = random.shuffle(WORDS.goods.filter((word) => splitOfWord(word) === split))
+  const names = Array.from({ length: 9 }, () => stage.unused(() => pickWord(random, 'goods', split))).filter(
+    (name) => name !== null,
+  )
   const half = { ...below, width: below.width / 2 - 3 * size }
-  if (random.integer(2)) bars(page, below, names.slice(0, 9))
+  if (random.integer(2)) bars(page, below, names)
   else {
     bars(page, half, names.slice(0, 5))
     pie(page, { ...half, x: half.x + half.width + 6 * size }, names.slice(5, 9))

@@ -2,10 +2,12 @@
 import { css } from '../../../colors.ts'
 import { pickFont } from '../../../fonts.ts'
 import { pick } from '../../../splits.ts'
-import { CODES, pickText, pickWord, pickWords } from '../../../words.ts'
+import { CODES, pickText, pickWord, pickWords, type WordList } from '../../../words.ts'
 import { pickShape, prepareWriting } from '../items/writing.ts'
 import type { Stage } from '../stage.ts'
-import { type Page, print, printPages, rule } from './page.ts'
+import { type Page, preprint, print, printPages, rule } from './page.ts'
+
+const NAMES: readonly WordList[][] = [['thing'], ['adjective', 'thing'], ['noun', 'thing']]
 
 export function drawForm(stage: Stage): string {
   printPages(stage, 'portrait', printForm)
@@ -39,7 +41,7 @@ function printForm(page: Page): void {
   rule(page, { x: room.x, y, width: room.width, height: stage.px(6) })
   y += 3 * size
   const columns = 1 + random.integer(2)
-  const step = size * stage.between(7.5, 10)
+  const step = size * stage.between(9.5, 12)
   for (; y + step < bottom - 16 * size; y += step) {
     for (let c = 0; c < columns; c++) {
       const x = room.x + (c * room.width) / columns
@@ -59,7 +61,7 @@ function printForm(page: Page): void {
     font: pen,
     color: 'blue',
   })
-  print(page, { kind: 'note', text: 'signature', x: room.x, y: y + 6 * size, size: 0.8 })
+  preprint(page, { text: 'signature', x: room.x, y: y + 6 * size, size: 0.8 })
   prepareWriting(stage, {
     kind: 'stamp',
     text: pickWord(random, 'action', split),
@@ -75,9 +77,10 @@ function printForm(page: Page): void {
 function field(page: Page, x: number, y: number, width: number, pen: Page['body']): void {
   const { stage, size } = page
   const { random, split } = stage
-  const name = pickWord(random, 'thing', split)
+  const name = stage.unused(() => pickWords(random, split, ...pick(random, NAMES)))
+  if (!name) return
   const label = print(page, { kind: 'field name', text: name, x, y, size: 0.85 })
-  const line = y + label.height + 4.2 * size
+  const line = y + label.height + 5.3 * size
   rule(page, { x, y: line, width, height: stage.px(3) })
   if (random.integer(6) === 0) return
   const value = pick(random, [
@@ -91,7 +94,7 @@ function field(page: Page, x: number, y: number, width: number, pen: Page['body'
     kind: 'handwriting',
     text: value,
     x: x + size,
-    y: y + label.height + 0.8 * size,
+    y: y + label.height + 1.9 * size,
     size: 1.15,
     font: pen,
     color: pick(random, ['blue', 'black']),
@@ -106,6 +109,8 @@ function ticks(page: Page, x: number, y: number, width: number): void {
   const side = 2.2 * size
   for (let i = 0; i < 3; i++) {
     const left = x + (i * width) / 3
+    const option = stage.unused(() => pickWord(random, 'action', split))
+    if (!option) return
     const isTicked = random.integer(2) === 0
     stage.decorate((ctx) => {
       ctx.lineWidth = stage.px(4)
@@ -122,7 +127,7 @@ function ticks(page: Page, x: number, y: number, width: number): void {
     })
     print(page, {
       kind: isTicked ? 'ticked option' : 'unticked option',
-      text: pickWord(random, 'action', split),
+      text: option,
       x: left + side * 1.4,
       y: y + 0.2 * size,
       size: 0.85,

@@ -2,9 +2,8 @@
 import { type ColorName, css, mix, type Rgb } from '../../../colors.ts'
 import { type Font, pickFont } from '../../../fonts.ts'
 import { pick } from '../../../splits.ts'
-import type { Box } from '../../../types.ts'
 import { gradient, grain, texture, vignette } from '../backgrounds.ts'
-import { dropShadow } from '../brush.ts'
+import { dropShadow, lettering, measure, writeFrom } from '../brush.ts'
 import { prepareLetters } from '../items/writing.ts'
 import type { Area, Stage } from '../stage.ts'
 
@@ -127,24 +126,27 @@ function wear(stage: Stage, { x, y, width, height }: Area): void {
   })
 }
 
-export interface Print {
-  kind: string
+interface Line {
   text: string
   x: number
+  /** Upper edge. */
   y: number
   /** In x-heights of running text. */
   size?: number
   font?: Font
-  color?: ColorName
   align?: 'left' | 'right' | 'centre'
-  also?: string
-  host?: Box
 }
 
-/** Prints one line with its upper edge at `y`. Gives its height and whether it found room. */
+interface Print extends Line {
+  kind: string
+  color?: ColorName
+  also?: string
+}
+
+/** Prints one line as an object. Gives its height, and its box where there was room. */
 export function print(
   page: Page,
-  { kind, text, x, y, size = 1, font = page.body, color = 'black', align = 'left', also, host }: Print,
+  { kind, text, x, y, size = 1, font = page.body, color = 'black', align, also }: Print,
 ) {
   const letters = prepareLetters(page.stage, {
     kind,
@@ -155,12 +157,24 @@ export function print(
     isPlain: true,
     also,
   })
-  const left = align === 'left' ? x : align === 'right' ? x - letters.width : x - letters.width / 2
   const fits = letters.width <= page.room.width
-  return { width: letters.width, height: letters.height, box: fits ? letters.addAt(left, y, { host }) : null }
+  return { height: letters.height, box: fits ? letters.addAt(leftOf(x, letters.width, align), y) : null }
 }
 
-/** A thin line across, or a frame. */
+/** Prints what every such document says: no object, as it may come more than once. */
+export function preprint(page: Page, { text, x, y, size = 1, font = page.body, align }: Line): number {
+  const letters = lettering(font, page.size * size)
+  const { width, ascent, descent } = measure(letters, text)
+  page.stage.decorate((ctx) =>
+    writeFrom(ctx, leftOf(x, width, align), y + ascent, letters, text, [30, 30, 34]),
+  )
+  return ascent + descent
+}
+
+const leftOf = (x: number, width: number, align: Line['align'] = 'left') =>
+  align === 'left' ? x : align === 'right' ? x - width : x - width / 2
+
+/** A thin line across. */
 export function rule(page: Page, area: Area): void {
   page.stage.decorate((ctx) => {
     ctx.fillStyle = css([70, 70, 76])

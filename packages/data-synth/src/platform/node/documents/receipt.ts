@@ -1,8 +1,10 @@
 // Receipts: a shop, what was bought at which price, the total, and when.
 import { pick } from '../../../splits.ts'
-import { CODES, pickText, pickWord, pickWords } from '../../../words.ts'
+import { CODES, pickText, pickWord, pickWords, type WordList } from '../../../words.ts'
 import type { Stage } from '../stage.ts'
-import { type Page, print, printPages, rule } from './page.ts'
+import { type Page, preprint, print, printPages, rule } from './page.ts'
+
+const NAMES: readonly WordList[][] = [['goods'], ['adjective', 'goods'], ['goods', 'goods']]
 
 export function drawReceipt(stage: Stage): string {
   printPages(stage, 'strip', printReceipt)
@@ -21,36 +23,31 @@ function printReceipt(page: Page): void {
     const { height } = print(page, { kind, text, x: centre, y, size: scale, font, align: 'centre' })
     y += height + 1.4 * size
   }
-  const shop = pickWord(random, 'shop', split)
-  line('shop name', shop, 2, page.head)
+  const shop = stage.unused(() => pickWords(random, split, 'street', 'shop')) ?? ''
+  line('shop name', shop, 1.5, page.head)
   line('address', `${pickText(random, split, CODES.number)} ${pickWord(random, 'street', split)} Street`)
   line('phone number', pickText(random, split, CODES.phone))
   line('date', `${pickText(random, split, CODES.date)} ${pickText(random, split, CODES.time)}`)
   rule(page, { x: room.x, y, width: room.width, height: stage.px(4) })
   y += 2 * size
-  const goods = new Set<string>()
-  const bottom = room.y + room.height - 16 * size
-  while (y < bottom && goods.size < 24) {
-    const name = pickWord(random, 'goods', split)
-    if (goods.has(name)) {
-      if (random.integer(4) === 0) break
-      continue
-    }
-    goods.add(name)
-    const left = print(page, { kind: 'item', text: name, x: room.x, y })
+  const bottom = y + (room.y + room.height - y - 16 * size) * stage.between(0.4, 1)
+  while (y < bottom) {
+    const name = stage.unused(() => pickWords(random, split, ...pick(random, NAMES)))
+    if (!name) break
+    const { height } = print(page, { kind: 'item', text: name, x: room.x, y })
     print(page, {
       kind: 'price',
       text: pickText(random, split, CODES.price),
       x: right,
       y,
       align: 'right',
-      also: `the price of ${name} at ${shop}`,
+      also: `the price of ${name}`,
     })
-    y += left.height + 1.5 * size
+    y += height + 1.5 * size
   }
   rule(page, { x: room.x, y, width: room.width, height: stage.px(4) })
   y += 1.5 * size
-  print(page, { kind: 'label', text: 'total', x: room.x, y, size: 1.4 })
+  preprint(page, { text: 'total', x: room.x, y, size: 1.4 })
   const total = print(page, {
     kind: 'total',
     text: pickText(random, split, CODES.price),

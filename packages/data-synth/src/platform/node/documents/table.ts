@@ -1,10 +1,12 @@
 // Tables: a title, names of columns, names of rows, numbers.
 import { type ColorName, css, inkOn, mix, shadeOf } from '../../../colors.ts'
-import { pick, splitOfWord } from '../../../splits.ts'
-import { CODES, pickText, pickWords, WORDS } from '../../../words.ts'
+import { pick } from '../../../splits.ts'
+import { CODES, pickText, pickWord, pickWords, type WordList } from '../../../words.ts'
 import { pickColor } from '../items/item.ts'
 import type { Stage } from '../stage.ts'
 import { type Page, print, printPages, rule } from './page.ts'
+
+const NAMES: readonly WordList[][] = [['goods'], ['goods'], ['adjective', 'goods']]
 
 export function drawTable(stage: Stage): string {
   printPages(stage, pick(stage.random, ['portrait', 'landscape']), printTable)
@@ -34,9 +36,6 @@ function printTable(page: Page): void {
     align: 'right',
   })
   y += title.height + 3 * size
-  const words = (list: 'thing' | 'goods') =>
-    random.shuffle(WORDS[list].filter((word) => splitOfWord(word) === split))
-  const [heads, names] = [words('thing'), words('goods')]
   const row = size * stage.between(4.2, 6)
   const width = room.width / (columns + 1)
   const color: ColorName = pickColor(stage, 'table head', ['white'])
@@ -46,7 +45,11 @@ function printTable(page: Page): void {
     ctx.fillRect(room.x, y, room.width, row)
   })
   const light = inkOn(shade)[0] > 128 ? 'white' : 'black'
-  const shown = heads.slice(0, columns)
+  const shown: string[] = []
+  for (let c = 0; c < columns; c++) {
+    const head = stage.unused(() => pickWord(random, 'thing', split))
+    if (head) shown.push(head)
+  }
   for (const [c, head] of shown.entries())
     print(page, {
       kind: 'column title',
@@ -58,13 +61,15 @@ function printTable(page: Page): void {
     })
   y += row
   const bottom = room.y + room.height - row
-  for (let r = 0; y < bottom && r < names.length; r++, y += row) {
+  for (let r = 0; y < bottom; r++, y += row) {
+    const name = stage.unused(() => pickWords(random, split, ...pick(random, NAMES)))
+    if (!name) break
     if (r % 2)
       stage.decorate((ctx) => {
         ctx.fillStyle = css(mix(page.paper, shade, 0.12))
         ctx.fillRect(room.x, y, room.width, row)
       })
-    print(page, { kind: 'row title', text: names[r]!, x: room.x + size, y: y + row * 0.3 })
+    print(page, { kind: 'row title', text: name, x: room.x + size, y: y + row * 0.3 })
     for (const [c, head] of shown.entries()) {
       if (random.integer(12) === 0) continue
       const text = pickText(random, split, pick(random, [CODES.number, CODES.price]))
@@ -74,7 +79,7 @@ function printTable(page: Page): void {
         x: room.x + width * (c + 1.9),
         y: y + row * 0.3,
         align: 'right',
-        also: `the ${head} of ${names[r]}`,
+        also: `the ${head} of ${name}`,
       })
     }
   }

@@ -1,5 +1,5 @@
 // Things with writing on them: their size follows from the text, so that what can be read is known exactly.
-import { type ColorName, css, inkOn, mix, type Rgb, shadeOf } from '../../../colors.ts'
+import { type ColorName, css, inkOn, mix, shadeOf } from '../../../colors.ts'
 import { type Font, type FontStyle, pickFont } from '../../../fonts.ts'
 import { MIN_X_HEIGHT_PIXELS } from '../../../resolution.ts'
 import { pick } from '../../../splits.ts'
@@ -8,6 +8,7 @@ import {
   type Context,
   ellipse,
   fillFlat,
+  inset,
   lettering,
   measure,
   polygon,
@@ -108,7 +109,7 @@ export interface Writing {
   except?: readonly ColorName[]
   /** Width and height in pixels that the thing has at least, such as a whole shop front's. */
   atLeast?: { width?: number; height?: number }
-  /** A second outline in the colour of the letters. */
+  /** A line inside the outline, in the colour of the letters. */
   isRimmed?: boolean
   /** See `Facts`. */
   also?: string
@@ -168,19 +169,15 @@ export function prepareWriting(stage: Stage, writing: Writing): Prepared {
       const area = { x: -size.width / 2, y: -size.height / 2, ...size }
       outline.draw(ctx, area, x)
       fillFlat(ctx, area, shade, 0.08)
-      if (isRimmed) rim(ctx, x, shade)
+      if (isRimmed) {
+        outline.draw(ctx, inset(area, 0.3 * x), x)
+        ctx.lineWidth = 0.16 * x
+        ctx.strokeStyle = css(mix(shade, inkOn(shade), 0.85))
+        ctx.stroke()
+      }
       writeCentred(ctx, area, letters, text, inkOn(shade))
     },
   )
-}
-
-function rim(ctx: Context, x: number, shade: Rgb): void {
-  ctx.save()
-  ctx.clip()
-  ctx.lineWidth = 0.5 * x
-  ctx.strokeStyle = css(mix(shade, inkOn(shade), 0.85))
-  ctx.stroke()
-  ctx.restore()
 }
 
 function prepared(
