@@ -7,7 +7,7 @@ import { expectNoLeak } from '../../../tools/test-support.ts'
 import * as cli from './index.ts'
 
 it('runs and leaves no tensor behind', async () => {
-  const recorded = fileURLToPath(new URL('../fixtures/recorded/interpolate', import.meta.url))
+  const recorded = fileURLToPath(new URL('../../tensor/fixtures/ops/interpolate', import.meta.url))
   const modules = {
     // The example takes the best backend there is; here it is the one that every machine has.
     '@ps3js/tensor': { ...tensor, useBackend: () => tensor.useBackend('wasm') },

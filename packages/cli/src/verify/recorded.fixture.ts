@@ -4,15 +4,16 @@ import { bytesSource, openSafetensors, serializeSafetensors } from '@ps3js/tenso
 import { directoryStore } from './directory-store.ts'
 import type { FixtureStore } from './store.ts'
 
+const inPackage = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** What was recorded of resampling belongs to the ops' own tests. */
 export const folderOf = (name: string) =>
-  fileURLToPath(new URL(`../../fixtures/recorded/${name}`, import.meta.url))
+  inPackage(name === 'interpolate' ? 'tensor/fixtures/ops/interpolate' : `cli/fixtures/recorded/${name}`)
 
 export const recordedStore = (name: string) => directoryStore(folderOf(name))
 
 /** Pictures and the processor's output for them; they belong to the encoder's own tests. */
-export const preprocessFolder = fileURLToPath(
-  new URL('../../../ps3-encoder/fixtures/preprocess', import.meta.url),
-)
+export const preprocessFolder = inPackage('ps3-encoder/fixtures/preprocess')
 
 /** A training step and learning-rate schedules; they belong to the trainer's own tests. */
 export const trainFolder = fileURLToPath(new URL('../../../trainer/fixtures', import.meta.url))

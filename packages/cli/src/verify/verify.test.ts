@@ -21,7 +21,6 @@ const FAMILIES = [
   'siglip-tiny3',
   'siglip-tiny3-plain',
   'siglip-tiny4',
-  'siglip2-tiny3',
   'cradio-v1-tiny3',
   'cradio-v2-tiny3',
   'siglip-true4',
@@ -33,7 +32,6 @@ const ON_CPU: Record<string, string[]> = {
   'siglip-tiny3': ['look2_topdown_batch2_rowmajor', 'pooled_gt_only', 'text'],
   'siglip-tiny3-plain': ['look1_bottomup', 'aspect_wide'],
   'siglip-tiny4': ['aspect_sliver'],
-  'siglip2-tiny3': ['text'],
   'cradio-v1-tiny3': ['look1_bottomup'],
   'cradio-v2-tiny3': ['tokens_small'],
 }
@@ -64,7 +62,7 @@ for (const [backend, describeBackend] of backends) {
       const { cases } = await expectAgreement(await recordedStore(family))
       // With our own selection, and with the recorded one forced.
       for (const suffix of ['own', 'recorded']) {
-        expect(cases.filter((one) => one.name.endsWith(`(${suffix} selection)`)).length).toBeGreaterThan(1)
+        expect(cases.filter((one) => one.name.endsWith(`(${suffix} selection)`)).length).toBeGreaterThan(0)
       }
     })
 
