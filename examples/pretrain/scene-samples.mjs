@@ -8,21 +8,19 @@ import { Random } from '@ps3js/tensor'
 /** Sizes that a picture is drawn in before it is squashed to the model's square, as any picture is. */
 const SIZES = {
   scenes: [
-    [3840, 2160],
     [3780, 3780],
+    [3840, 2160],
+    [3840, 2160],
   ],
   documents: [
     [2672, 3780],
     [3780, 3780],
   ],
 }
-/** Two scenes for each document. */
-const KINDS = ['scenes', 'documents', 'scenes']
 
-/** Picture `index` of a seed: kind, domain, squashed bytes, and objects with boxes in the square. */
-export async function drawSquare({ seed, index, split, processor }) {
-  const kind = KINDS[index % KINDS.length]
-  const [width, height] = SIZES[kind][Math.floor(index / KINDS.length) % 2]
+/** One picture: squashed bytes, and objects with boxes in the square. */
+async function drawSquare({ kind, seed, index, split, processor }) {
+  const [width, height] = SIZES[kind][index % SIZES[kind].length]
   const drawn = await drawPicture({ kind, random: pictureRandom(seed, index), width, height, split })
   const image = processor.process(drawn.image)
   const [x, y] = [image.width / width, image.height / height]
@@ -33,9 +31,25 @@ export async function drawSquare({ seed, index, split, processor }) {
   return { image, objects, domain: drawn.domain }
 }
 
-/** The same, kept in a folder: a picture of 4K takes seconds to draw and a twentieth of one to read. */
-export async function keptSquare(folder, options) {
-  const name = join(folder, `${options.split}-${options.seed}-${String(options.index).padStart(5, '0')}`)
+/**
+ * The first `scenes` scenes and `documents` documents of a seed, from `folder` or drawn into it: a picture of 4K takes seconds
+ * to draw and a twentieth of one to read. Every picture holds 43 MB.
+ */
+export async function picturePool({ folder, scenes, documents, onPicture, ...options }) {
+  const wanted = Object.entries({ scenes, documents }).flatMap(([kind, count]) =>
+    Array.from({ length: count }, (_, index) => ({ ...options, kind, index })),
+  )
+  const pool = []
+  for (const picture of wanted) {
+    pool.push(await keptSquare(folder, picture))
+    onPicture?.(pool.length, wanted.length)
+  }
+  return pool
+}
+
+async function keptSquare(folder, options) {
+  const { kind, split, seed, index } = options
+  const name = join(folder, `${kind}-${split}-${seed}-${String(index).padStart(4, '0')}`)
   const known = await readFile(`${name}.json`, 'utf8').catch(() => null)
   if (known) {
     const { width, height, ...truth } = JSON.parse(known)
@@ -95,25 +109,33 @@ const LARGEST_SHARE = 0.05
 /** Writing that needs more of the long side than this to be read is small print. */
 const SMALL_PRINT = 2500
 
-/** What one may ask: an object by its own caption, or all of a kind, of a colour, or of both; and the small print. */
+/** A smaller object is asked for with its like only: a cell of the map is a 729th of the picture. */
+const SMALLEST_SHARE = 0.0007
+
+/** What one may ask: all of a kind and colour, of a kind, of a colour; one object by its own caption; and the small print. */
 export function questions(objects, count, random) {
+  const large = objects.filter(({ box }) => shareOf([box]) >= SMALLEST_SHARE)
   const asked = new Map()
-  for (let tries = 0; asked.size < count && tries < 60; tries++) {
-    const { caption, color, kind } = objects[random.integer(objects.length)]
+  for (let tries = 0; asked.size < count && tries < 80; tries++) {
+    const from = large.length > 0 && random.integer(8) > 0 ? large : objects
+    const { caption, color, kind } = from[random.integer(from.length)]
     const article = ARTICLES[random.integer(ARTICLES.length)]
     // A shop sign is a sign.
     const noun = random.integer(2) ? kind : kind.split(' ').at(-1)
     const isKind = (other) => other.kind === kind || other.kind.endsWith(noun)
+    const both = [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color]
     const [text, isMeant] = [
-      [caption, (other) => other.caption === caption],
-      [caption, (other) => other.caption === caption],
-      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
-      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
-      [`${article}${color} ${noun}`, (other) => isKind(other) && other.color === color],
+      both,
+      both,
+      both,
+      both,
+      both,
+      [`${article}${noun}`, isKind],
       [`${article}${noun}`, isKind],
       [`something ${color}`, (other) => other.color === color],
+      [caption, (other) => other.caption === caption],
       [`${article}small print`, ({ text, minResolution }) => text !== '' && minResolution > SMALL_PRINT],
-    ][random.integer(8)]
+    ][random.integer(10)]
     const boxes = objects.filter(isMeant).map(({ box }) => box)
     if (boxes.length > 0 && shareOf(boxes) <= LARGEST_SHARE) asked.set(text, boxes)
   }
