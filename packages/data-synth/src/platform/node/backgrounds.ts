@@ -24,7 +24,7 @@ export function photograph(stage: Stage, area: Area, name: PhotoName, zoom = 1.4
   stage.decorate((ctx) => ctx.drawImage(image, left, top, w, h, area.x, area.y, area.width, area.height))
 }
 
-export const pickPhoto = (stage: Stage): PhotoName => pick(stage.random, Object.keys(PHOTOS) as PhotoName[])
+export const pickPhoto = (stage: Stage): PhotoName => pick(stage.random, PHOTOS)
 
 /** Bricks in their courses, each a little lighter or darker than the wall. */
 export function bricks(stage: Stage, area: Area, wall: Rgb): void {
@@ -111,6 +111,3 @@ export function vignette(stage: Stage, strength = 0.22): void {
   ctx.fillStyle = fill
   ctx.fillRect(0, 0, width, height)
 }
-
-/** The whole picture. */
-export const everything = ({ width, height }: Stage): Area => ({ x: 0, y: 0, width, height })
