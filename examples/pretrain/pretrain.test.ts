@@ -42,7 +42,7 @@ it('learns, and leaves a model that takes prompts', async () => {
   pooled.dispose()
   prompt.dispose()
   encoder.dispose()
-})
+}, 240_000)
 
 it('plans the paper’s recipe without allocating it', async () => {
   const text = plan(await readConfig(configFile('ps3-4k-siglip')))
