@@ -75,7 +75,6 @@ describe('ps3 encode', () => {
       expect(features.metadata).toMatchObject({
         picture: widePicture,
         picture_size: '291x136',
-        weights: 'loaded',
       })
       await features.close()
 
@@ -94,12 +93,11 @@ describe('ps3 encode', () => {
         Array(4).fill('data:image/jpeg;base64'),
       )
       expect(html).not.toContain('<b>"sign"')
-      expect(html).not.toMatch(/random weights/i)
       expect(html).toContain('64 of 320')
     })
   })
 
-  it('says in plain words that the built-in model is random', async () => {
+  it('encodes with the built-in model when no other is named', async () => {
     await inTempDir(async (directory) => {
       const small = join(directory, 'small.png')
       await sharp({ create: { width: 40, height: 30, channels: 3, background: '#357' } })
@@ -118,8 +116,8 @@ describe('ps3 encode', () => {
         out,
       ])
       expect(status).toBe(0)
-      expect(stdout).toContain('random weights: the selection means nothing yet')
-      expect(await readFile(join(out, 'report.html'), 'utf8')).toMatch(/random weights/i)
+      expect(stdout).toContain('20 of 87,480 patches')
+      expect(await readFile(join(out, 'report.html'), 'utf8')).toContain('encoded by PS3-Tiny')
       expect(await filesBelow(out)).toContain('heatmap-scale3.png')
     })
   })

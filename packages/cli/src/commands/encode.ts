@@ -31,7 +31,7 @@ export function registerEncode(program: Command, context: CliContext): void {
     .command('encode')
     .description('encode pictures: the whole at low resolution, then closely where it matters')
     .argument('<image...>', 'JPEG, PNG, WebP, AVIF or TIFF files')
-    .option('--model <ref>', 'directory, URL or hub name of a checkpoint (default: a small random model)')
+    .option('--model <ref>', 'directory, URL or hub name of a checkpoint (default: PS3-Tiny)')
     .option('--prompt <text>', 'look where this is; without it the learned prior decides')
     .option('--box <x1,y1,x2,y2>', 'look only here, in pixels of the picture; more may follow', collect, [])
     .option('--looks <n>', 'number of looks, or all', wholeOrAll('--looks'))
@@ -153,7 +153,6 @@ function describe({
   picture,
   tokens,
   stages,
-  model,
   backend,
   flops,
   out,
@@ -162,9 +161,6 @@ function describe({
   const lines = [
     `${picture}: ${formatCount(tokens.highRes)} of ${formatCount(tokens.allHighRes)} patches looked at closely (${formatShare(tokens.highRes / tokens.allHighRes)}), in ${formatDuration(time)} on ${backend.describe}`,
     `  ${(flops.everything / flops.total).toFixed(1)} times less compute than encoding everything`,
-    ...(model.isRandom
-      ? ['  random weights: the selection means nothing yet; load a checkpoint with --model']
-      : []),
     `  ${join(out, 'report.html')}`,
   ]
   return `${lines.join('\n')}\n`

@@ -20,7 +20,7 @@ export interface PictureSummary {
   picture: string
   width: number
   height: number
-  model: { name: string; isRandom: boolean; parameters: number; width: number }
+  model: { name: string; parameters: number; width: number }
   backend: { name: string; describe: string }
   choices: EncodeChoices
   /** Low-res tokens, tokens of the looks, and how many there would be in all. */
@@ -36,7 +36,7 @@ export interface PictureSummary {
 
 export function summarize(
   { path, image, encoding, stages }: EncodedPicture,
-  { encoder, name, isRandom }: ModelInUse,
+  { encoder, name }: ModelInUse,
   choices: EncodeChoices,
   backend: BackendInfo,
 ): PictureSummary {
@@ -53,7 +53,7 @@ export function summarize(
     picture: path,
     width: image.width,
     height: image.height,
-    model: { name, isRandom, parameters: encoder.parameterCount, width: trunk.width },
+    model: { name, parameters: encoder.parameterCount, width: trunk.width },
     backend: { name: backend.name, describe: backend.describe },
     choices,
     tokens: { lowRes: encoding.lowResTokenCount, highRes: countPatches(selection), allHighRes, perLook },

@@ -56,7 +56,6 @@ function metadata(summary: PictureSummary): Record<string, string> {
     picture,
     picture_size: `${width}x${height}`,
     model: model.name,
-    weights: model.isRandom ? 'random' : 'loaded',
     backend: backend.name,
     scales: summary.scales.map(({ pixels }) => pixels).join(','),
     options: JSON.stringify(choices),

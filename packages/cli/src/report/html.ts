@@ -21,7 +21,6 @@ export function reportHtml(summary: PictureSummary, pictures: readonly Figure[])
 <header>
 <h1>${name}</h1>
 <p>${summary.width} × ${summary.height} pixels, encoded by ${escapeHtml(summary.model.name)}${askedFor(summary)}</p>
-${summary.model.isRandom ? RANDOM_NOTE : ''}
 </header>
 <main>
 <section class="pictures">
@@ -49,9 +48,6 @@ ${table(
 </html>
 `
 }
-
-const RANDOM_NOTE = `<p class="note"><strong>Random weights.</strong> No training has touched this model: what it selects means nothing.
-It shows what the encoder does and what it costs. Load a trained checkpoint with <code>--model</code>.</p>`
 
 function askedFor({ choices }: PictureSummary): string {
   const asked = [
@@ -128,7 +124,6 @@ const STYLE = `
 body{margin:0 auto;max-width:1640px;padding:1rem}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:1.2rem 0 .3rem}
 p{margin:.3rem 0}
-.note{background:#f5c54230;border-left:4px solid #f5c542;padding:.5rem .8rem}
 .pictures input{position:absolute;opacity:0}
 .pictures label{display:inline-block;padding:.25rem .7rem;margin:.4rem .3rem .4rem 0;border:1px solid #8888;border-radius:1rem;cursor:pointer}
 .pictures input:checked+label{background:#3b6fd4;color:#fff;border-color:#3b6fd4}
