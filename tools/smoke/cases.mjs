@@ -32,17 +32,15 @@ const ps3 = (...args) =>
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-const recorded = join(root, 'packages/cli/fixtures/recorded')
 const out = mkdtempSync(join(tmpdir(), 'ps3-smoke-'))
 try {
   const picture = join(root, 'packages/ps3-encoder/fixtures/preprocess/in/rgb.jpg')
-  const model = join(recorded, 'siglip-tiny3/model')
+  const model = join(root, 'packages/cli/fixtures/recorded/siglip-tiny3/model')
   const summary = ps3('encode', picture, '--model', model, '--backend', 'wasm', '--out', out, '--json')
   assert.equal(JSON.parse(summary).pictures.length, 1)
   assert.ok(readdirSync(out).includes('report.html'))
-  const { ok, cases } = JSON.parse(
-    ps3('verify', join(recorded, 'interpolate'), '--backend', 'wasm', '--json'),
-  )
+  const interpolate = join(root, 'packages/tensor/fixtures/ops/interpolate')
+  const { ok, cases } = JSON.parse(ps3('verify', interpolate, '--backend', 'wasm', '--json'))
   assert.ok(ok && cases.length > 0)
 } finally {
   rmSync(out, { recursive: true, force: true })
