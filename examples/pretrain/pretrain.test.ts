@@ -8,6 +8,7 @@ import { useBackend } from '@ps3js/tensor'
 import type { RunRecord } from '@ps3js/trainer'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { expectNoLeak } from '../../tools/test-support.ts'
+import { ablate, asMarkdown } from './ablate.mjs'
 import { plan } from './plan.mjs'
 import { pretrain } from './pretrain.mjs'
 import { readConfig } from './read-config.mjs'
@@ -42,6 +43,26 @@ it('learns, and leaves a model that takes prompts', async () => {
   pooled.dispose()
   prompt.dispose()
   encoder.dispose()
+}, 240_000)
+
+it('compares what each part brings, and does not repeat what it has', async () => {
+  const base = await readConfig(configFile('toy'), {
+    batch: 8,
+    steps: 1,
+    log: { every: 1, imagesEvery: 0 },
+    evaluation: { samples: 4, budgets: [0.02, 0.05] },
+  })
+  const runs: string[] = []
+  const options = { config: base, seeds: [0], onRun: (name: string) => runs.push(name) }
+  const rows = await ablate(join(directory, 'ablations'), options)
+  expect(rows).toHaveLength(5)
+  const values = rows.flatMap((row) => row.values.flat())
+  expect(values.every((value: number) => value >= 0 && value <= 1)).toBe(true)
+  // A known result is read, as it stands.
+  expect(await ablate(join(directory, 'ablations'), options)).toEqual(rows)
+  expect(runs).toHaveLength(10)
+  const line = asMarkdown([{ name: 'a', values: [[0.5, 0.7]] }]).split('\n')[2]
+  expect(line).toBe('| a | .60 ± .14 |')
 }, 240_000)
 
 it('plans the paper’s recipe without allocating it', async () => {
