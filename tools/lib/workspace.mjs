@@ -15,6 +15,7 @@ export const PACKAGES = [
   'contrastive-loss',
   'language-model',
   'vila-hd-connector',
+  'vila-hd',
   'data-pipeline',
   'data-synth',
   'trainer',

@@ -1,0 +1,53 @@
+// The vision encoder's part, as synchronous and differentiable steps: features of whole pictures at low resolution,
+// then of chosen patches. Shapes: B pictures of one size, n low-res patches, N chosen patches each, C width.
+
+import type { PatchSelection, SelectionFeatures } from '@ps3js/patch-selector'
+import type { PictureBatch, PS3Encoder } from '@ps3js/ps3-encoder'
+import { type Tensor, tidy } from '@ps3js/tensor'
+
+export interface LowResFeatures {
+  /** Output of the block that the connector reads: [B, n, C] */
+  features: Tensor
+  /** Of every block, for the passes over chosen patches: [B, n, 2C] */
+  keysValues: Tensor[]
+  /** What `encoder.vision_model.selector.probabilities(selection, prompt)` reads. */
+  selection: SelectionFeatures
+}
+
+/** The low-res pass. `layer` is the block whose output the connector reads. */
+export function lowResFeatures(encoder: PS3Encoder, pictures: PictureBatch, layer: number): LowResFeatures {
+  const { vision_model: model, config } = encoder
+  const read = config.vision.select_based_on_layer
+  const { grid } = pictures.sizes[0]!
+  const layers = [...new Set([...read, layer])].sort((a, b) => a - b)
+  const made: LowResFeatures[] = []
+  tidy(() => {
+    const { hiddenStates, keysValues } = model.lowRes(pictures.lowResPatches(), grid, layers)
+    const stateOf = (index: number) => hiddenStates[layers.indexOf(index)]!
+    const selection = model.selector.features({
+      hiddenStates: read.map(stateOf),
+      grid,
+      picturePatches: pictures.selectionPatches(config.vision),
+    })
+    made.push({ features: stateOf(layer), keysValues, selection })
+    const { lowRes, highRes } = selection
+    return [stateOf(layer), ...keysValues, lowRes, ...(highRes ? [highRes] : [])]
+  })
+  return made[0]!
+}
+
+/** The pass over chosen patches, equally many of each picture, in the order of scales and indices: [B, N, C] */
+export function highResFeatures(
+  encoder: PS3Encoder,
+  pictures: PictureBatch,
+  selections: readonly PatchSelection[],
+  keysValues: readonly Tensor[],
+  layer: number,
+): Tensor {
+  const { vision_model: model } = encoder
+  const grids = pictures.sizes.slice(1).map(({ grid }) => grid)
+  return tidy(() => {
+    const tokens = model.embedHighRes(pictures.highResPatches(selections), selections, grids)
+    return model.highRes(tokens, keysValues, [layer])[0]!
+  })
+}

@@ -1,0 +1,6 @@
+// @ps3js/vila-hd: answers questions about pictures of up to 4K, looking closely where the question asks to.
+
+export type { LookMode, VilaHdConfig } from './config.ts'
+export { highResFeatures, type LowResFeatures, lowResFeatures } from './features.ts'
+export { alignLabels, buildSequence, countRows, questionEnd, type Segment } from './sequence.ts'
+export { type PictureTokens, VilaHd, type VilaHdParts } from './vila-hd.ts'

@@ -1,0 +1,3 @@
+import { preset } from '../../tools/tsup-preset.ts'
+
+export default preset()
