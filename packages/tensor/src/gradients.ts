@@ -53,9 +53,11 @@ import { unpackGradConfig } from '@tensorflow/tfjs-core/dist/gradients/Unpack_gr
 import { unsortedSegmentSumGradConfig } from '@tensorflow/tfjs-core/dist/gradients/UnsortedSegmentSum_grad.js'
 import { zerosLikeGradConfig } from '@tensorflow/tfjs-core/dist/gradients/ZerosLike_grad.js'
 import { broadcastGradConfigs } from './kernels/broadcast-gradients.ts'
+import { matMulBf16GradConfig } from './kernels/matmul-bf16-gradient.ts'
 
 const CONFIGS: GradConfig[] = [
   ...broadcastGradConfigs,
+  matMulBf16GradConfig,
   absGradConfig,
   addNGradConfig,
   addGradConfig,

@@ -2,7 +2,7 @@
 // benchmark measures it.
 
 import { PS3Encoder, parseConfig, type RgbImage } from '@ps3js/ps3-encoder'
-import { backendInfo, Random, type Tensor, TensorScope, tensor2d } from '@ps3js/tensor'
+import { backendInfo, type LinearPrecision, Random, type Tensor, TensorScope, tensor2d } from '@ps3js/tensor'
 import {
   adamW,
   applyValues,
@@ -71,6 +71,8 @@ export const trainPresetNames = Object.keys(PRESETS) as TrainPresetName[]
 export interface BenchTrainOptions {
   preset: TrainPresetName
   batch?: number
+  /** What linear layers multiply in (default float32). */
+  precision?: LinearPrecision
   /** Steps that count, and steps before them. */
   steps: number
   warmup: number
@@ -89,7 +91,7 @@ export interface BenchTrainResult {
 }
 
 export async function benchTrain(options: BenchTrainOptions, context: CliContext): Promise<BenchTrainResult> {
-  const { preset, steps, warmup } = options
+  const { preset, steps, warmup, precision } = options
   const { config, trunk, batch: usual } = PRESETS[preset]
   const count = options.batch ?? usual
   const side = config.ps3_scales.at(-1)!
@@ -116,6 +118,7 @@ export async function benchTrain(options: BenchTrainOptions, context: CliContext
       const start = performance.now()
       const { losses, gradients } = await pretrainStep(encoder, batch, {
         encodeText: () => ({ pooled: pooled.clone(), prompt: prompt.clone() }),
+        precision,
         signal: context.signal,
       })
       const next = optimizer.update(groups, gradients, state, 1e-4)

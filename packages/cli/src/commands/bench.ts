@@ -88,6 +88,12 @@ export function registerBench(program: Command, context: CliContext): void {
       'toy',
     )
     .option('--batch <n>', 'pictures per step (default: 4 of toy, 2 of wide2)', whole('--batch', 1))
+    .option(
+      '--precision <name>',
+      'what linear layers multiply in: float32 or bf16',
+      oneOf('--precision', ['float32', 'bf16']),
+      'float32',
+    )
     .option('--steps <n>', 'steps that count', whole('--steps', 1), 8)
     .option('--warmup <n>', 'steps before them', whole('--warmup'), 1)
     .option('--repeat <n>', 'turns with the peer', whole('--repeat', 1), 3)
@@ -96,9 +102,9 @@ export function registerBench(program: Command, context: CliContext): void {
       'run this shell command in turn; it may print {"median_step_s": seconds, "peak_rss_mb": …}',
     )
     .action(async (flags: TrainFlags) => {
-      const { backend, preset, batch, steps, warmup, repeat, peer } = flags
+      const { backend, preset, batch, precision, steps, warmup, repeat, peer } = flags
       if (peer) {
-        const ours = ['train', ...given({ backend, preset, batch, steps, warmup })]
+        const ours = ['train', ...given({ backend, preset, batch, precision, steps, warmup })]
         const result = await benchAgainstPeer(peer, ours, repeat, context)
         return print(flags, result, () => peerTable('step', result))
       }

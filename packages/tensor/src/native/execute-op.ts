@@ -1,6 +1,6 @@
 // Runs any TensorFlow operation by name, also those that tfjs does not expose and our own.
 import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core'
-import type { NodeBackend, OpAttribute } from './tfjs-node.ts'
+import type { NodeBackend, OpAttribute, OutputMetadata } from './tfjs-node.ts'
 
 /** An attribute's value, by kind: `{ int: 16 }`, `{ type: 14 }`. */
 export type AttributeValue =
@@ -18,10 +18,23 @@ export function executeOp(
   inputs: readonly TensorInfo[],
   numOutputs = 1,
 ): Tensor[] {
-  const { binding } = backend
-  const list = Object.entries(attributes).map(([key, value]) => attribute(binding, key, value))
-  const outputs = binding.executeOp(name, list, backend.getInputTensorIds(inputs), numOutputs)
+  const outputs = executeOnIds(backend, name, attributes, backend.getInputTensorIds(inputs), numOutputs)
   return outputs.map((metadata) => backend.createOutputTensor(metadata))
+}
+
+/**
+ * The same below tfjs, for types that tfjs lacks. The outputs are the caller's: each goes to `createOutputTensor` or to
+ * the binding's `deleteTensor`.
+ */
+export function executeOnIds(
+  { binding }: NodeBackend,
+  name: string,
+  attributes: Record<string, AttributeValue>,
+  ids: number[],
+  numOutputs = 1,
+): OutputMetadata[] {
+  const list = Object.entries(attributes).map(([key, value]) => attribute(binding, key, value))
+  return binding.executeOp(name, list, ids, numOutputs)
 }
 
 function attribute(binding: NodeBackend['binding'], name: string, value: AttributeValue): OpAttribute {

@@ -5,6 +5,7 @@ import { engine, env, findBackend, findBackendFactory, getBackend, setBackend } 
 import { BackendError } from '../errors.ts'
 import { registerFusedKernels } from './kernels.ts'
 import { nativeCacheDir } from './layout.ts'
+import { registerMatMulBf16 } from './matmul-bf16.ts'
 import { variantStatus } from './status.ts'
 import type { NodeBackend } from './tfjs-node.ts'
 
@@ -71,6 +72,7 @@ export async function loadNativeBackend({
   // The fused operations exist for the CPU only: on a GPU they would copy every tensor there and back.
   const fused = status.fused && !usesGpu
   if (fused) registerFusedKernels()
+  registerMatMulBf16()
   const loaded: Loaded = { variant: gpu ? 'gpu' : 'cpu', tensorflowVersion, fused, gpu: usesGpu }
   shared[LOADED] = loaded
   return infoOf(loaded, gpu)

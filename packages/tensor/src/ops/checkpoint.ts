@@ -3,6 +3,7 @@
 
 import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
 import { engine, tidy, zerosLike } from '../tf.ts'
+import { linearPrecision, withLinearPrecision } from './linear-precision.ts'
 
 /**
  * Runs `segment(...inputs)` without keeping its inner results. `parameters` are the trainable tensors that the segment
@@ -17,6 +18,7 @@ export function checkpoint<Inputs extends Tensor[]>(
   return customGrad((...args: unknown[]) => {
     const save = args[args.length - 1] as (saved: Tensor[]) => void
     const tensors = args.slice(0, -1) as Tensor[]
+    const precision = linearPrecision()
     const value = tidy(() => segment(...(tensors.slice(0, count) as Inputs)))
     // Last, as in every op here: what is saved when something throws stays forever.
     save(tensors.slice(0, count))
@@ -24,7 +26,11 @@ export function checkpoint<Inputs extends Tensor[]>(
       value,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const again = saved.slice(0, count) as Inputs
-        return nestedGradients(() => segment(...again), [...again, ...parameters], dy)
+        return nestedGradients(
+          () => withLinearPrecision(precision, () => segment(...again)),
+          [...again, ...parameters],
+          dy,
+        )
       },
     }
   })(...inputs, ...parameters)

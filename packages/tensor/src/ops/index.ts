@@ -15,6 +15,7 @@ export { type InterpolationMode, interpolate, nearestIndex, resampleWeights } fr
 export { withPlainOps } from './kernel.ts'
 export { layerNorm } from './layer-norm.ts'
 export { linear, linearGelu } from './linear.ts'
+export { type LinearPrecision, supportsBf16, withLinearPrecision } from './linear-precision.ts'
 export { l2Normalize } from './normalize.ts'
 export { type ResizedPatchesOptions, type ResizeTaps, resizedPatches } from './resized-patches.ts'
 export { stableTopK, topK } from './top-k.ts'

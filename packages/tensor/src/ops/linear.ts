@@ -5,6 +5,7 @@ import { InvalidArgumentError } from '../errors.ts'
 import { add, matMul, reshape, tidy } from '../tf.ts'
 import { checkShape } from './check.ts'
 import { biasGelu, type GeluApproximation } from './gelu.ts'
+import { linearPrecision, projectBf16 } from './linear-precision.ts'
 
 export type { GeluApproximation } from './gelu.ts'
 
@@ -30,7 +31,8 @@ export function linearGelu(
 
 function project(x: Tensor, weight: Tensor): Tensor {
   const [outFeatures, inFeatures] = weight.shape as [number, number]
-  const y = matMul(reshape(x, [-1, inFeatures]), weight, false, true)
+  const rows = reshape(x, [-1, inFeatures])
+  const y = linearPrecision() === 'bf16' ? projectBf16(rows, weight) : matMul(rows, weight, false, true)
   return reshape(y, [...x.shape.slice(0, -1), outFeatures])
 }
 

@@ -17,7 +17,15 @@ import {
   regionWeights,
   type TextOutput,
 } from '@ps3js/ps3-encoder'
-import { InvalidArgumentError, l2Normalize, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
+import {
+  InvalidArgumentError,
+  type LinearPrecision,
+  l2Normalize,
+  type Tensor,
+  TensorScope,
+  tensorData,
+  withLinearPrecision,
+} from '@ps3js/tensor'
 import type { PretrainBatch } from './batch.ts'
 import { type BlockRunner, plainBlocks } from './blocks.ts'
 import { SharedPictures } from './shared-pictures.ts'
@@ -34,6 +42,8 @@ export interface ForwardOptions {
   encodeText?: (tokenIds: readonly Int32Array[]) => TextOutput
   /** How blocks run: `plainBlocks` (default) or `checkpointedBlocks`. */
   blocks?: BlockRunner
+  /** What linear layers multiply in, forwards and backwards (default float32). */
+  precision?: LinearPrecision
   /** Patches per high scale; default: the model's own budget. */
   budget?: number | readonly number[]
   /** Take exactly these patches, one entry per sample, instead of choosing. */
@@ -54,16 +64,18 @@ export interface ForwardOutput {
 }
 
 /**
- * Runs its synchronous parts inside `record`: a tape's, or `tidy`. Between them the probabilities are read, as patches are
+ * Runs its synchronous parts inside `recorder`: a tape's, or `tidy`. Between them the probabilities are read, as patches are
  * chosen outside of the backend. The caller disposes the four tensors.
  */
 export async function pretrainForward(
   encoder: PS3Encoder,
   batch: PretrainBatch,
   options: ForwardOptions,
-  record: Recorder,
+  recorder: Recorder,
 ): Promise<ForwardOutput> {
   const { vision, trunk } = encoder.config
+  const { precision = 'float32' } = options
+  const record: Recorder = (body) => recorder(() => withLinearPrecision(precision, body))
   const shared = new SharedPictures(batch.images)
   const pictures = new PictureBatch(shared.images, vision.ps3_scales, trunk.patch_size, encoder.normalization)
   using scope = new TensorScope()

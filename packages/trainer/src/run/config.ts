@@ -144,6 +144,8 @@ const configSchema = z
     selection: selectionSchema.prefault({}),
     /** Parameters that stay as they are, by name; `*` stands for anything: `text_model.*`. */
     freeze: z.array(z.string()).default([]),
+    /** What linear layers multiply in, forwards and backwards; `bf16` needs native TensorFlow. */
+    precision: z.enum(['float32', 'bf16']).default('float32'),
     /** Recompute blocks in the backward pass instead of keeping what they computed. */
     checkpointedBlocks: z.boolean().default(false),
     log: logSchema.prefault({}),

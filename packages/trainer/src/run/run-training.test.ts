@@ -3,7 +3,7 @@ import { type FileHandle, mkdtemp, open, readdir, readFile, readlink, rm, writeF
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadPretrained, toCheckpointName } from '@ps3js/ps3-encoder'
-import { memory, openCheckpoint, ResourceError, useBackend } from '@ps3js/tensor'
+import { ConfigError, memory, openCheckpoint, ResourceError, useBackend } from '@ps3js/tensor'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { loggedSteps, runFingerprint } from './kill.fixture.ts'
@@ -163,6 +163,16 @@ describe('a run in a folder', () => {
         options,
       ),
     ).rejects.toThrow(/checkpoint\.best is "accuracy", which the evaluation does not measure; there are /)
+  })
+
+  it('refuses a precision that the backend lacks, and leaves no folder', async () => {
+    const run = join(directory, 'half')
+    const starting = startTraining(tinyConfig({ precision: 'bf16' }), run, options)
+    await expect(starting).rejects.toThrow(ConfigError)
+    await expect(starting).rejects.toThrow(
+      /precision bf16 needs native TensorFlow, and this is .* wasm: choose/,
+    )
+    await expect(readdir(run)).rejects.toThrow('ENOENT')
   })
 
   it('keeps no tensor from step to step', async () => {

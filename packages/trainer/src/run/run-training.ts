@@ -9,7 +9,7 @@ import type { TrainConfig } from './config.ts'
 import { buildModel, type Initialization, initializeFrom, saveModel, type TrainableModel } from './model.ts'
 import type { SampleSource } from './samples.ts'
 import { type RunPosition, type RunRecord, train } from './train.ts'
-import { type StepReport, Trainer } from './trainer.ts'
+import { checkPrecision, type StepReport, Trainer } from './trainer.ts'
 
 /** The model, in the released layout, and beside it what only training needs. */
 const WEIGHTS = 'model.safetensors'
@@ -39,6 +39,8 @@ export async function startTraining(
   directory: string,
   options: TrainingOptions = {},
 ): Promise<RunPosition> {
+  // Before there is a folder: a run that cannot begin leaves none.
+  checkPrecision(config)
   const run = await RunDirectory.create(directory, config)
   return trainIn(run, config, undefined, options)
 }

@@ -2,9 +2,12 @@
 // the next step besides the data lies in here and can be written down and taken up again.
 
 import {
+  backendInfo,
   CheckpointError,
+  ConfigError,
   InvalidArgumentError,
   type StateSource,
+  supportsBf16,
   type Tensor,
   type TensorToWrite,
   tensor,
@@ -46,8 +49,12 @@ export class Trainer {
   #moments: AdamWState
   #step = 0
 
-  /** The model has values and stays the caller's. Throws InvalidArgumentError for settings that do not fit it. */
+  /**
+   * The model has values and stays the caller's. Throws InvalidArgumentError for settings that do not fit it, ConfigError
+   * for a precision that the backend lacks.
+   */
   constructor(model: EvaluatedModel, config: TrainConfig) {
+    checkPrecision(config)
     const { optimizer, schedule: shape, freeze, selection, loss } = config
     const { learningRate, selectionLearningRate = learningRate, weightDecay } = optimizer
     this.model = model
@@ -65,6 +72,7 @@ export class Trainer {
       ...selection,
       lossWeights,
       dice,
+      precision: config.precision,
       microBatch: config.batch / config.accumulation,
       blocks: config.checkpointedBlocks ? checkpointedBlocks : plainBlocks,
       parameters: new Map(this.#groups.flatMap((group) => [...group.parameters])),
@@ -159,6 +167,14 @@ export class Trainer {
     disposeAdamW(this.#moments)
     this.#moments = this.#optimizer.init()
   }
+}
+
+/** @throws ConfigError when the current backend does not multiply in the configured precision */
+export function checkPrecision({ precision }: Pick<TrainConfig, 'precision'>): void {
+  if (precision === 'float32' || supportsBf16()) return
+  throw new ConfigError(
+    `precision bf16 needs native TensorFlow, and this is the backend ${backendInfo()?.name}: choose the backend node or node-gpu, or precision float32`,
+  )
 }
 
 const toWrite = (value: Tensor): TensorToWrite => ({
