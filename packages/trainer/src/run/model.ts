@@ -27,6 +27,7 @@ import {
 } from '@ps3js/tensor'
 import { makeDirectory } from '#platform'
 import type { TrainConfig } from './config.ts'
+import { isTransformersSiglip, transformersSiglip } from './transformers-siglip.ts'
 
 /** An encoder to train. Dispose the encoder. */
 export interface TrainableModel {
@@ -127,8 +128,8 @@ export interface Initialization {
 }
 
 /**
- * Puts in place what a checkpoint has of the model's parameters: a PS3 one in either layout, or an OpenCLIP SigLIP, whose
- * towers are PS3's. Throws CheckpointError when a shape differs, or when nothing fits.
+ * Puts in place what a checkpoint has of the model's parameters: a PS3 one in either layout, or a SigLIP, whose towers are
+ * PS3's, as OpenCLIP or transformers names it. Throws CheckpointError when a shape differs, or when nothing fits.
  */
 export async function initializeFrom(
   encoder: PS3Encoder,
@@ -139,7 +140,8 @@ export async function initializeFrom(
   const filename = (await files.has(OPEN_CLIP_FILE)) ? OPEN_CLIP_FILE : undefined
   const checkpoint = await openCheckpoint(files, { ...options, filename })
   try {
-    const source = renamedSource(checkpointSource(checkpoint, options.signal))
+    const stored = checkpointSource(checkpoint, options.signal)
+    const source = isTransformersSiglip(stored.names()) ? transformersSiglip(stored) : renamedSource(stored)
     const present = new Set(source.names())
     const parameters = [...encoder.namedParameters()]
     const found = parameters.filter(([path]) => present.has(path))
