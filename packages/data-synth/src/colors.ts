@@ -1,32 +1,34 @@
-// Ten colours that people call by one name, and which of them can be told apart on which.
+// Colours that people call by one name, and which of them can be told apart on which.
 import type { Random } from '@ps3js/tensor'
 
 export type Rgb = readonly [red: number, green: number, blue: number]
 
 const COLORS = {
-  red: [205, 35, 40],
-  orange: [240, 130, 25],
-  yellow: [245, 210, 50],
-  green: [40, 145, 65],
-  blue: [35, 85, 195],
-  purple: [125, 55, 165],
+  red: [220, 40, 40],
+  orange: [245, 140, 30],
+  yellow: [240, 215, 50],
+  green: [40, 160, 60],
+  cyan: [60, 205, 215],
+  blue: [50, 80, 220],
+  purple: [140, 60, 180],
   pink: [240, 130, 175],
   brown: [120, 75, 40],
-  white: [245, 245, 242],
+  white: [245, 245, 245],
   black: [28, 28, 32],
 } as const satisfies Record<string, Rgb>
 
-export type ColorName = keyof typeof COLORS
+/** Of scenes and documents; cyan is the shapes' alone. */
+export type ColorName = Exclude<keyof typeof COLORS, 'cyan'>
 
-export const COLOR_NAMES = Object.keys(COLORS) as ColorName[]
+export const COLOR_NAMES = (Object.keys(COLORS) as (keyof typeof COLORS)[]).filter((name) => name !== 'cyan')
 
 /** Each channel moves by at most this: a shade of the colour, and never another colour. */
 const JITTER = 14
 
-/** A shade of a named colour. */
-export function shadeOf(random: Random, color: ColorName): Rgb {
+/** A shade of a named colour, at most `jitter` away in every channel. */
+export function shadeOf(random: Random, color: keyof typeof COLORS, jitter = JITTER): Rgb {
   const channel = (v: number) => {
-    const moved = v + JITTER * (2 * random.uniform() - 1)
+    const moved = v + jitter * (2 * random.uniform() - 1)
     return Math.max(0, Math.min(255, Math.round(moved)))
   }
   const [r, g, b] = COLORS[color]

@@ -1,22 +1,15 @@
 // Coloured shapes on noise, drawn straight into RGB bytes: the toy that training examples learn from, in any browser.
 import { InvalidArgumentError, type Random } from '@ps3js/tensor'
+import { type Rgb, shadeOf } from './colors.ts'
 import { MIN_OBJECT_PIXELS, minResolution } from './resolution.ts'
 import type { Box, RgbPicture, Split, SynthObject } from './types.ts'
+import { withArticle } from './words.ts'
 
-/** Colours of shapes, as 8-bit RGB. */
-const COLORS = {
-  red: [220, 40, 40],
-  green: [40, 160, 60],
-  blue: [50, 80, 220],
-  yellow: [240, 215, 50],
-  orange: [245, 140, 30],
-  purple: [140, 60, 180],
-  cyan: [60, 205, 215],
-  white: [245, 245, 245],
-} as const
+/** Their order decides which combinations are held out. */
+export const COLORS = ['red', 'green', 'blue', 'yellow', 'orange', 'purple', 'cyan', 'white'] as const
 
 /** Whether (x, y), in [-1, 1] from the centre, y downwards, lies inside. Each touches all four sides of that square. */
-const SHAPES = {
+export const SHAPES = {
   circle: (x: number, y: number) => x * x + y * y <= 1,
   square: () => true,
   triangle: (x: number, y: number) => 2 * Math.abs(x) <= y + 1,
@@ -28,13 +21,13 @@ const SHAPES = {
 } as const
 
 interface Combination {
-  color: keyof typeof COLORS
+  color: (typeof COLORS)[number]
   kind: keyof typeof SHAPES
 }
 
 /** Every colour and every shape occurs in both splits; a quarter of the 64 combinations is held out. */
-const COMBINATIONS: Record<Split, Combination[]> = { train: [], heldout: [] }
-for (const [c, color] of (Object.keys(COLORS) as Combination['color'][]).entries()) {
+export const COMBINATIONS: Record<Split, Combination[]> = { train: [], heldout: [] }
+for (const [c, color] of COLORS.entries()) {
   for (const [k, kind] of (Object.keys(SHAPES) as Combination['kind'][]).entries()) {
     COMBINATIONS[(c + 3 * k) % 4 === 0 ? 'heldout' : 'train'].push({ color, kind })
   }
@@ -93,11 +86,7 @@ export function drawShapes({
     const x1 = Math.floor((place % cells) * cell + random.uniform() * (cell - side))
     const y1 = Math.floor(Math.floor(place / cells) * cell + random.uniform() * (cell - side))
     const box: Box = [x1, y1, x1 + side, y1 + side]
-    const rgb = COLORS[color].map((v) => {
-      const jittered = v + COLOR_JITTER * (2 * random.uniform() - 1)
-      return Math.max(0, Math.min(255, Math.round(jittered)))
-    })
-    paint(data, size, box, SHAPES[kind], rgb)
+    paint(data, size, box, SHAPES[kind], shadeOf(random, color, COLOR_JITTER))
     return {
       box,
       caption: `${color} ${kind}`,
@@ -108,12 +97,12 @@ export function drawShapes({
       split,
     }
   })
-  const globalCaption = `a picture of ${objects.map(({ caption }) => `a ${caption}`).join(', ')}`
+  const globalCaption = `a picture of ${objects.map(({ caption }) => withArticle(caption)).join(', ')}`
   return { image: { width: size, height: size, data }, objects, globalCaption }
 }
 
 /** Grey of a random lightness with independent noise in every channel. */
-function noise(random: Random, size: number): Uint8Array {
+export function noise(random: Random, size: number): Uint8Array {
   const data = new Uint8Array(size * size * 3)
   const base = 64 + random.integer(64)
   for (let i = 0; i < data.length; i += 3) {
@@ -130,7 +119,7 @@ function paint(
   size: number,
   [x1, y1, x2, y2]: Box,
   inside: (x: number, y: number) => boolean,
-  rgb: number[],
+  rgb: Rgb,
 ): void {
   const centre = (x2 - x1 - 1) / 2
   for (let y = y1; y < y2; y++) {

@@ -66,7 +66,7 @@ export const WORDS = {
 export type WordList = keyof typeof WORDS
 
 /** Small words that tie sentences together: the only ones that both splits write. */
-export const SHARED_WORDS = list('the a of and in to for with by on at from Street Road')
+export const SHARED_WORDS = list('the a an of and in to for with by on at from Street Road')
 
 /** A word of the list and the split. */
 export function pickWord(random: Random, from: WordList, split: Split): string {
@@ -86,6 +86,9 @@ export function pickWords(random: Random, split: Split, ...from: WordList[]): st
   }
   return words.join(' ')
 }
+
+/** "a sign", "an orange sign". */
+export const withArticle = (phrase: string): string => `${/^[aeiou]/.test(phrase) ? 'an' : 'a'} ${phrase}`
 
 /** Draws until the drawn text belongs to the split: for numbers, prices and codes, of which there are enough. */
 export function pickText(random: Random, split: Split, draw: (random: Random) => string): string {
@@ -118,7 +121,9 @@ export const CODES = {
 export function sentence(random: Random, split: Split): string {
   const word = (from: WordList) => pickWord(random, from, split)
   const subject = `the ${word('adjective')} ${word('noun')}`
-  const object = random.integer(2) ? `the ${word('noun')}` : `a ${word('adjective')} ${word('noun')}`
+  const object = random.integer(2)
+    ? `the ${word('noun')}`
+    : withArticle(`${word('adjective')} ${word('noun')}`)
   const place = `${pick(random, ['in', 'by', 'at', 'from', 'with'])} the ${word('noun')}`
   const text = `${subject} ${word('verb')} ${object} ${place}.`
   return text[0]!.toUpperCase() + text.slice(1)

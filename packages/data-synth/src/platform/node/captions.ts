@@ -2,6 +2,7 @@
 import type { Random } from '@ps3js/tensor'
 import type { ColorName } from '../../colors.ts'
 import { pick } from '../../splits.ts'
+import { withArticle } from '../../words.ts'
 
 /** What is known of an object before it has a caption. */
 export interface Facts {
@@ -56,5 +57,3 @@ export function writeCaptions(objects: readonly (Facts & { share: number })[], r
     return pick(random, options)
   })
 }
-
-const withArticle = (phrase: string) => `${/^[aeiou]/.test(phrase) ? 'an' : 'a'} ${phrase}`

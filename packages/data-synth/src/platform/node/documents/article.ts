@@ -1,13 +1,15 @@
 // Newspaper and book pages: headline, columns of paragraphs, a photograph with its caption, marked words, a folio.
-import { css, shadeOf } from '../../../colors.ts'
+import { type ColorName, css, type Rgb, shadeOf } from '../../../colors.ts'
 import { pick } from '../../../splits.ts'
 import type { Box } from '../../../types.ts'
 import { CODES, pickText, pickWord, pickWords, sentence } from '../../../words.ts'
 import { pickPhoto } from '../backgrounds.ts'
-import { lettering, measure, writeFrom } from '../brush.ts'
+import { type Context, type Lettering, lettering, measure, writeFrom } from '../brush.ts'
 import { pickColor } from '../items/item.ts'
 import type { Area, Stage } from '../stage.ts'
 import { type Page, print, printPages, rule } from './page.ts'
+
+const INK: Rgb = [24, 24, 28]
 
 export function drawArticle(stage: Stage): string {
   printPages(stage, 'portrait', printArticle)
@@ -69,8 +71,12 @@ function fillColumn(page: Page, column: Area): void {
   const { random, split } = stage
   const bottom = column.y + column.height
   let y = column.y
+  let isHeaded = false
   while (y < bottom) {
-    if (random.integer(3) === 0) {
+    const text = compose(page, column.width)
+    if (!text || y + text.height > bottom) break
+    // A heading never stands alone at the foot of a column.
+    if (!isHeaded && random.integer(3) === 0 && y + text.height + 5 * size < bottom) {
       const heading = print(page, {
         kind: 'heading',
         text: pickWords(random, split, 'adjective', 'noun'),
@@ -81,42 +87,58 @@ function fillColumn(page: Page, column: Area): void {
       })
       y += heading.height + 1.2 * size
     }
-    const height = paragraph(page, { ...column, y, height: bottom - y })
-    if (height === 0) break
-    y += height + 1.6 * size
+    isHeaded = !paragraph(page, { ...column, y, height: text.height }, text)
+    // Where a turned line above reaches into it, the next one begins a little lower.
+    y += isHeaded ? size : text.height + 1.6 * size
   }
 }
 
-/** Gives the height it took, 0 when there is no room for it. */
-function paragraph(page: Page, area: Area): number {
-  const { stage, size } = page
+interface Composed {
+  words: readonly string[]
+  placed: readonly { word: string; x: number; line: number; width: number }[]
+  letters: Lettering
+  leading: number
+  height: number
+}
+
+/** Two to four sentences in lines of a width; null when a word alone is wider. */
+function compose({ stage, size, body }: Page, width: number): Composed | null {
   const { random, split } = stage
-  const letters = lettering(page.body, size)
+  const letters = lettering(body, size)
   const words = Array.from({ length: 2 + random.integer(3) }, () => sentence(random, split))
     .join(' ')
     .split(' ')
   const space = measure(letters, 'x x').width - measure(letters, 'xx').width
   const leading = letters.size * 1.28
-  const placed: { word: string; x: number; line: number; width: number }[] = []
+  const placed: Composed['placed'][number][] = []
   let [x, line] = [0, 0]
   for (const word of words) {
-    const { width } = measure(letters, word)
-    if (x > 0 && x + width > area.width) {
+    const ink = measure(letters, word).width
+    if (ink > width) return null
+    if (x > 0 && x + ink > width) {
       x = 0
       line++
     }
-    placed.push({ word, x, line, width })
-    x += width + space
+    placed.push({ word, x, line, width: ink })
+    x += ink + space
   }
-  const height = (line + 1) * leading
-  if (height > area.height || placed.some(({ width }) => width > area.width)) return 0
+  return { words, placed, letters, leading, height: (line + 1) * leading }
+}
+
+/** Gives its box, or null where there was no room. */
+function paragraph(
+  page: Page,
+  area: Area,
+  { words, placed, letters, leading, height }: Composed,
+): Box | null {
+  const { stage, size } = page
+  const { random } = stage
   const baseline = (n: number) => area.y + letters.size * 0.95 + n * leading
   const box = stage.add(
     { ...area, height: height + 0.3 * letters.size },
     { kind: 'paragraph', color: 'black', text: words.join(' '), xHeight: size, isPlain: true },
     (ctx) => {
-      for (const { word, x, line } of placed)
-        writeFrom(ctx, area.x + x, baseline(line), letters, word, [24, 24, 28])
+      for (const { word, x, line } of placed) writeFrom(ctx, area.x + x, baseline(line), letters, word, INK)
     },
   )
   if (box && random.integer(3) === 0) {
@@ -134,21 +156,32 @@ function paragraph(page: Page, area: Area): number {
       },
       word,
       box,
+      (ctx) => writeFrom(ctx, area.x + x, baseline(line), letters, word, INK),
     )
   }
-  return height
+  return box
 }
 
-/** A marker's stroke over a word: its ink is let through. */
-function mark({ stage, size }: Page, area: Area, word: string, host: Box): void {
-  const color = pickColor(stage, 'highlighted word', ['black', 'white', 'brown', 'blue', 'purple'])
+/** Colours that no marker has, or that look like another one's on paper. */
+const NO_MARKERS: readonly ColorName[] = ['black', 'white', 'brown', 'purple', 'red']
+
+/** A marker's stroke over a word: its ink stays as black as it was. */
+function mark(
+  { stage, size }: Page,
+  area: Area,
+  word: string,
+  host: Box,
+  write: (ctx: Context) => void,
+): void {
+  const color = pickColor(stage, 'highlighted word', NO_MARKERS)
   const shade = shadeOf(stage.random, color)
   stage.add(
     area,
     { kind: 'highlighted word', color, text: word.replaceAll(/[.,]/g, ''), xHeight: size },
     (ctx) => {
-      ctx.fillStyle = css(shade, 0.45)
+      ctx.fillStyle = css(shade, 0.6)
       ctx.fillRect(area.x, area.y, area.width, area.height)
+      write(ctx)
     },
     { host },
   )

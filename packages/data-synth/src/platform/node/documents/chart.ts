@@ -1,4 +1,5 @@
 // Charts: bars or a pie in colours, with a title, names, numbers and a legend.
+import type { Random } from '@ps3js/tensor'
 import { type ColorName, css, mix, shadeOf } from '../../../colors.ts'
 import { CODES, pickText, pickWord, pickWords } from '../../../words.ts'
 import { pickColor } from '../items/item.ts'
@@ -48,25 +49,26 @@ function printChart(page: Page): void {
 function bars(page: Page, area: Area, names: readonly string[]): void {
   const { stage, size } = page
   const { random, split } = stage
+  // The numbers' room, and what a tall bar leans over them where the sheet is turned.
+  const margin = 7 * size + 0.09 * area.height
   const plot = {
-    x: area.x + 7 * size,
+    x: area.x + margin,
     y: area.y,
-    width: area.width - 7 * size,
+    width: area.width - margin,
     height: area.height - 5 * size,
   }
-  const numbers = Array.from({ length: 5 }, () => pickText(random, split, CODES.number)).toSorted(
-    (a, b) => Number(b) - Number(a),
-  )
+  const numbers = pickText(random, split, evenNumbers).split(' ')
+  const [highest, lowest] = [Number(numbers[0]), Number(numbers.at(-1))]
   for (const [i, number] of numbers.entries()) {
     const y = plot.y + (plot.height * i) / 4
     stage.decorate((ctx) => {
       ctx.fillStyle = css(mix(page.paper, [60, 60, 70], 0.3))
-      ctx.fillRect(plot.x, y, plot.width, stage.px(2))
+      ctx.fillRect(area.x + 7 * size, y, area.width - 7 * size, stage.px(2))
     })
     print(page, {
       kind: 'axis number',
       text: number,
-      x: plot.x - size,
+      x: area.x + 6 * size,
       y: y - 0.7 * size,
       size: 0.9,
       align: 'right',
@@ -76,8 +78,11 @@ function bars(page: Page, area: Area, names: readonly string[]): void {
   const step = plot.width / names.length
   const used: ColorName[] = ['white']
   for (const [i, name] of names.entries()) {
-    const height = plot.height * stage.between(0.12, 0.82)
-    const bar = { x: plot.x + step * (i + 0.2), y: plot.y + plot.height - height, width: step * 0.6, height }
+    const value = pickText(random, split, () =>
+      String(Math.round(lowest + (highest - lowest) * stage.between(0.12, 0.9))),
+    )
+    const height = (plot.height * (Number(value) - lowest)) / (highest - lowest)
+    const bar = { x: plot.x + step * (i + 0.25), y: plot.y + plot.height - height, width: step * 0.5, height }
     const color = pickColor(stage, 'bar', used)
     used.push(color)
     const shade = shadeOf(random, color)
@@ -90,13 +95,18 @@ function bars(page: Page, area: Area, names: readonly string[]): void {
       size: Math.min(1, step / (size * 14)),
       align: 'centre',
     })
-    stage.add(bar, { kind: 'bar', color, also: label.box ? `the bar for ${name}` : undefined }, (ctx) => {
-      ctx.fillStyle = css(shade)
-      ctx.fillRect(bar.x, bar.y, bar.width, bar.height)
-    })
+    const box = stage.add(
+      bar,
+      { kind: 'bar', color, also: label.box ? `the bar for ${name}` : undefined },
+      (ctx) => {
+        ctx.fillStyle = css(shade)
+        ctx.fillRect(bar.x, bar.y, bar.width, bar.height)
+      },
+    )
+    if (!box) continue
     print(page, {
       kind: 'bar value',
-      text: pickText(random, split, CODES.number),
+      text: value,
       x: centre,
       y: bar.y - 3.2 * size,
       align: 'centre',
@@ -105,20 +115,36 @@ function bars(page: Page, area: Area, names: readonly string[]): void {
   }
 }
 
+/** Five numbers from high to low, equally far apart. */
+function evenNumbers(random: Random): string {
+  const lowest = 5 * random.integer(400)
+  const step = 5 * (10 + random.integer(390))
+  return [4, 3, 2, 1, 0].map((i) => lowest + i * step).join(' ')
+}
+
+/** Percentages that add up to 100. */
+function percentages(random: Random, count: number): string {
+  const weights = Array.from({ length: count }, () => 1 + 3 * random.uniform())
+  const whole = weights.reduce((sum, weight) => sum + weight)
+  const shares = weights.slice(1).map((weight) => Math.round((1000 * weight) / whole) / 10)
+  const rest = 100 - shares.reduce((sum, share) => sum + share, 0)
+  return [...shares, rest].map((share) => share.toFixed(1)).join(' ')
+}
+
 /** A ring cut into sectors, whose boxes would overlap: the swatches of the legend are the objects. */
 function pie(page: Page, area: Area, names: readonly string[]): void {
   const { stage, size } = page
   const radius = Math.min(area.width * 0.42, area.height * 0.32)
   const [cx, cy] = [area.x + area.width / 2, area.y + radius]
   const used: ColorName[] = ['white']
-  const shares = names.map(() => stage.between(1, 4))
-  const whole = shares.reduce((sum, share) => sum + share)
+  if (names.length < 2) return
+  const shares = pickText(stage.random, stage.split, (random) => percentages(random, names.length)).split(' ')
   let angle = 2 * Math.PI * stage.random.uniform()
   for (const [i, name] of names.entries()) {
     const color = pickColor(stage, 'swatch', used)
     used.push(color)
     const shade = shadeOf(stage.random, color)
-    const next = angle + (2 * Math.PI * shares[i]!) / whole
+    const next = angle + (2 * Math.PI * Number(shares[i])) / 100
     const from = angle
     stage.decorate((ctx) => {
       ctx.beginPath()
@@ -142,7 +168,7 @@ function pie(page: Page, area: Area, names: readonly string[]): void {
     )
     print(page, {
       kind: 'share',
-      text: pickText(stage.random, stage.split, CODES.price),
+      text: shares[i]!,
       x: area.x + area.width,
       y: y + 0.4 * size,
       align: 'right',

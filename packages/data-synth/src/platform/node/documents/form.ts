@@ -3,6 +3,7 @@ import { css } from '../../../colors.ts'
 import { pickFont } from '../../../fonts.ts'
 import { pick } from '../../../splits.ts'
 import { CODES, pickText, pickWord, pickWords, type WordList } from '../../../words.ts'
+import { lettering, measure, writeFrom } from '../brush.ts'
 import { pickShape, prepareWriting } from '../items/writing.ts'
 import type { Stage } from '../stage.ts'
 import { type Page, preprint, print, printPages, rule } from './page.ts'
@@ -112,7 +113,18 @@ function ticks(page: Page, x: number, y: number, width: number): void {
     const option = stage.unused(() => pickWord(random, 'action', split))
     if (!option) return
     const isTicked = random.integer(2) === 0
-    stage.decorate((ctx) => {
+    const letters = lettering(page.body, 0.85 * size)
+    const ink = measure(letters, option)
+    const area = {
+      x: left - 0.2 * size,
+      y: y - 0.6 * size,
+      width: 1.6 * side + ink.width,
+      height: 1.5 * side,
+    }
+    const kind = isTicked ? 'ticked option' : 'unticked option'
+    // The box belongs to it: whether it is ticked is what the caption says.
+    stage.add(area, { kind, color: 'black', text: option, xHeight: 0.85 * size, isPlain: true }, (ctx) => {
+      writeFrom(ctx, left + 1.4 * side, y + 0.5 * side + 0.5 * ink.ascent, letters, option, [28, 28, 32])
       ctx.lineWidth = stage.px(4)
       ctx.strokeStyle = css([40, 40, 46])
       ctx.strokeRect(left, y, side, side)
@@ -124,13 +136,6 @@ function ticks(page: Page, x: number, y: number, width: number): void {
       ctx.lineTo(left + side * 0.45, y + side * 0.9)
       ctx.lineTo(left + side * 1.1, y - side * 0.2)
       ctx.stroke()
-    })
-    print(page, {
-      kind: isTicked ? 'ticked option' : 'unticked option',
-      text: option,
-      x: left + side * 1.4,
-      y: y + 0.2 * size,
-      size: 0.85,
     })
   }
 }

@@ -31,26 +31,35 @@ function printReceipt(page: Page): void {
   rule(page, { x: room.x, y, width: room.width, height: stage.px(4) })
   y += 2 * size
   const bottom = y + (room.y + room.height - y - 16 * size) * stage.between(0.4, 1)
+  let sum = '0.00'
   while (y < bottom) {
     const name = stage.unused(() => pickWords(random, split, ...pick(random, NAMES)))
     if (!name) break
-    const { height } = print(page, { kind: 'item', text: name, x: room.x, y })
-    print(page, {
+    const item = print(page, { kind: 'item', text: name, x: room.x, y })
+    y += item.height + 2.4 * size
+    if (!item.box) continue
+    // The sum is written too, if this price is the last: both are words of the split.
+    const [price, next] = pickText(random, split, (random) => {
+      const text = CODES.price(random)
+      return `${text} ${(Number(sum) + Number(text)).toFixed(2)}`
+    }).split(' ') as [string, string]
+    const { box } = print(page, {
       kind: 'price',
-      text: pickText(random, split, CODES.price),
+      text: price,
       x: right,
-      y,
+      y: y - item.height - 2.4 * size,
       align: 'right',
       also: `the price of ${name}`,
     })
-    y += height + 1.5 * size
+    // A price that was written before is left out.
+    if (box) sum = next
   }
   rule(page, { x: room.x, y, width: room.width, height: stage.px(4) })
   y += 1.5 * size
   preprint(page, { text: 'total', x: room.x, y, size: 1.4 })
   const total = print(page, {
     kind: 'total',
-    text: pickText(random, split, CODES.price),
+    text: sum,
     x: right,
     y,
     size: 1.4,

@@ -50,15 +50,17 @@ function printTable(page: Page): void {
     const head = stage.unused(() => pickWord(random, 'thing', split))
     if (head) shown.push(head)
   }
-  for (const [c, head] of shown.entries())
-    print(page, {
+  const heads = shown.map((head, c) => ({
+    head,
+    isPrinted: print(page, {
       kind: 'column title',
       text: head,
       x: room.x + width * (c + 1.9),
       y: y + row * 0.3,
       color: light,
       align: 'right',
-    })
+    }).box,
+  }))
   y += row
   const bottom = room.y + room.height - row
   for (let r = 0; y < bottom; r++, y += row) {
@@ -69,8 +71,8 @@ function printTable(page: Page): void {
         ctx.fillStyle = css(mix(page.paper, shade, 0.12))
         ctx.fillRect(room.x, y, room.width, row)
       })
-    print(page, { kind: 'row title', text: name, x: room.x + size, y: y + row * 0.3 })
-    for (const [c, head] of shown.entries()) {
+    const { box } = print(page, { kind: 'row title', text: name, x: room.x + size, y: y + row * 0.3 })
+    for (const [c, { head, isPrinted }] of heads.entries()) {
       if (random.integer(12) === 0) continue
       const text = pickText(random, split, pick(random, [CODES.number, CODES.price]))
       print(page, {
@@ -79,7 +81,7 @@ function printTable(page: Page): void {
         x: room.x + width * (c + 1.9),
         y: y + row * 0.3,
         align: 'right',
-        also: `the ${head} of ${name}`,
+        also: isPrinted && box ? `the ${head} of ${name}` : undefined,
       })
     }
   }
