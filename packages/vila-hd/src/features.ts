@@ -1,9 +1,9 @@
 // The vision encoder's part, as synchronous and differentiable steps: features of whole pictures at low resolution,
 // then of chosen patches. Shapes: B pictures of one size, n low-res patches, N chosen patches each, C width.
 
-import type { PatchSelection, SelectionFeatures } from '@ps3js/patch-selector'
+import { mergeLooks, type PatchSelection, type SelectionFeatures } from '@ps3js/patch-selector'
 import type { PictureBatch, PS3Encoder } from '@ps3js/ps3-encoder'
-import { type Tensor, tidy } from '@ps3js/tensor'
+import { concat, gatherRows, reshape, type Tensor, tidy } from '@ps3js/tensor'
 
 export interface LowResFeatures {
   /** Output of the block that the connector reads: [B, n, C] */
@@ -36,18 +36,31 @@ export function lowResFeatures(encoder: PS3Encoder, pictures: PictureBatch, laye
   return made[0]!
 }
 
-/** The pass over chosen patches, equally many of each picture, in the order of scales and indices: [B, N, C] */
+/**
+ * The passes over chosen patches, one for each look: per look, per picture, equally many of each picture in one look.
+ * Merged in the order of scales and indices: [B, N, C]
+ */
 export function highResFeatures(
   encoder: PS3Encoder,
   pictures: PictureBatch,
-  selections: readonly PatchSelection[],
+  looks: readonly (readonly PatchSelection[])[],
   keysValues: readonly Tensor[],
   layer: number,
 ): Tensor {
   const { vision_model: model } = encoder
   const grids = pictures.sizes.slice(1).map(({ grid }) => grid)
   return tidy(() => {
-    const tokens = model.embedHighRes(pictures.highResPatches(selections), selections, grids)
-    return model.highRes(tokens, keysValues, [layer])[0]!
+    const parts = looks.map((selections) => {
+      const tokens = model.embedHighRes(pictures.highResPatches(selections), selections, grids)
+      return model.highRes(tokens, keysValues, [layer])[0]!
+    })
+    if (parts.length === 1) return parts[0]!
+    const joined = concat(parts, 1)
+    const [batch, count, width] = joined.shape as [number, number, number]
+    const rows = pictures.images.flatMap((_, picture) => {
+      const { order } = mergeLooks(looks.map((selections) => selections[picture]!))
+      return [...order].map((row) => picture * count + row)
+    })
+    return reshape(gatherRows(reshape(joined, [batch * count, width]), rows), [batch, count, width])
   })
 }

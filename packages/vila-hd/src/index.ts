@@ -2,5 +2,8 @@
 
 export type { LookMode, VilaHdConfig } from './config.ts'
 export { highResFeatures, type LowResFeatures, lowResFeatures } from './features.ts'
+export type { PictureLookOptions } from './look.ts'
+export type { Picture, PictureLook } from './picture.ts'
+export { type AnswerOptions, type AnswerStage, type PictureQuestion, PictureReader } from './reader.ts'
 export { alignLabels, buildSequence, countRows, questionEnd, type Segment } from './sequence.ts'
 export { type PictureTokens, VilaHd, type VilaHdParts } from './vila-hd.ts'

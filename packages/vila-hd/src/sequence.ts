@@ -16,7 +16,7 @@ export function buildSequence(
   ids: Int32Array | readonly number[],
   { imageTokenId, pictures }: { imageTokenId: number; pictures: number },
 ): Segment[] {
-  const tags = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0)
+  const tags = [...ids].filter((id) => id === imageTokenId).length
   if (tags !== pictures) {
     throw new InvalidArgumentError(
       `${tags} picture tags for ${pictures} pictures: every picture needs one tag in the text, and every tag a picture`,

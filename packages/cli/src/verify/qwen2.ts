@@ -4,6 +4,7 @@ import {
   generate,
   KeyValueCache,
   nextTokenLoss,
+  type Prompt,
   parseLanguageModelConfig,
   prefill,
   Qwen2,
@@ -122,7 +123,11 @@ async function compareGreedy({ model, tensors, ids }: Replay): Promise<OutputRep
 }
 
 /** The logits from which each of `answer`'s tokens was chosen. */
-async function logitsAlong(model: Qwen2, prompt: number[], answer: number[]): Promise<number[]> {
+export async function logitsAlong(
+  model: Qwen2,
+  prompt: Prompt,
+  answer: readonly number[],
+): Promise<number[]> {
   using scope = new TensorScope()
   const past = scope.track(new KeyValueCache(model.config))
   const values: number[] = []

@@ -2,7 +2,7 @@
 
 import type { PS3Encoder } from '@ps3js/ps3-encoder'
 import { ConfigError, TensorScope } from '@ps3js/tensor'
-import { replayHdConnector, replayMergeOrder, replayProjector } from './connector.ts'
+import { replayMergeOrder, replayProjector } from './connector.ts'
 import { replayInterpolate } from './interpolate.ts'
 import { replayLoss } from './loss.ts'
 import type { LossCase } from './loss-records.ts'
@@ -16,6 +16,7 @@ import { below, type FixtureStore, readJson } from './store.ts'
 import { replayText, replayTextModel } from './text.ts'
 import { replayTokenizers } from './tokenizers.ts'
 import { replayTrainStep } from './train-step.ts'
+import { replayVilaHd } from './vila-hd.ts'
 import { OWN, RECORDED, replayRefused, replayVision, Views } from './vision.ts'
 import type { VisionCase } from './vision-records.ts'
 
@@ -56,7 +57,7 @@ const ALONE: Record<string, (store: FixtureStore) => Promise<CaseReport[]>> = {
   qwen2: replayQwen2,
   projector: replayProjector,
   merge_order: replayMergeOrder,
-  'vila-hd': replayHdConnector,
+  'vila-hd': replayVilaHd,
 }
 
 const kinds: readonly Kind[] = [

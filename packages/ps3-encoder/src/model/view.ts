@@ -63,7 +63,16 @@ export class LowResView {
 
   /** The last block's output for the low-res tokens: [B, n, C]. It belongs to the view. */
   get tokens(): Tensor {
-    return this.#lowRes(this.#lastLayer)
+    return this.hiddenState(this.#lastLayer)
+  }
+
+  /** A kept block's output for the low-res tokens: [B, n, C]. It belongs to the view. */
+  hiddenState(layer: number): Tensor {
+    const state = this.#alive().lowRes.get(layer)
+    if (state) return state
+    throw new InvalidArgumentError(
+      `layer ${layer} was not kept: name it in the hiddenStates option of lowRes() (kept: ${[...this.#parts.lowRes.keys()]})`,
+    )
   }
 
   /** Every block's keys and values for the low-res tokens, [B, n, 2C] (keys | values). They belong to the view. */
@@ -112,7 +121,7 @@ export class LowResView {
       }
       return new Encoding({
         sizes: this.#parts.pictures.sizes,
-        lowRes: new Map(this.#layers(options.hiddenStates).map((layer) => [layer, this.#lowRes(layer)])),
+        lowRes: new Map(this.#layers(options.hiddenStates).map((layer) => [layer, this.hiddenState(layer)])),
         looks,
         lastLayer: this.#lastLayer,
         probabilities: choice.probabilities,
@@ -162,14 +171,6 @@ export class LowResView {
     if (this.#disposed)
       throw new InvalidArgumentError('this view was disposed: call encoder.lowRes(image) for a new one')
     return this.#parts
-  }
-
-  #lowRes(layer: number): Tensor {
-    const state = this.#alive().lowRes.get(layer)
-    if (state) return state
-    throw new InvalidArgumentError(
-      `layer ${layer} was not kept: name it in the hiddenStates option of lowRes() (kept: ${[...this.#parts.lowRes.keys()]})`,
-    )
   }
 
   #layers(extra: readonly number[] = []): number[] {

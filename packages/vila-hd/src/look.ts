@@ -1,0 +1,137 @@
+// How closely to look at a picture, as `VilaHd`'s options say it, and how many tokens that can give at most.
+
+import {
+  type ChoiceOptions,
+  chooseBatchPatches,
+  type GridSize,
+  type PatchSelection,
+  type ProbabilityMap,
+  planLooks,
+  type Region,
+  regionMaps,
+  type SampleChoiceOptions,
+  scaleBudget,
+} from '@ps3js/patch-selector'
+import { ConfigError, InvalidArgumentError } from '@ps3js/tensor'
+import type { Connector } from '@ps3js/vila-hd-connector'
+import type { LookMode, VilaHdConfig } from './config.ts'
+
+/**
+ * Where and how closely to look. What is left out is as the model's configuration says; everything that
+ * `@ps3js/patch-selector` can choose by works. Boxes are in pixels of the picture that the model sees.
+ */
+export interface PictureLookOptions extends ChoiceOptions {
+  /** Choose by the question, or by the picture alone. */
+  mode?: LookMode
+  /** What differs from picture to picture, one entry each, in the pictures' order. */
+  perPicture?: readonly SampleChoiceOptions[]
+}
+
+/** One picture's part of it, with nothing left open. */
+export type LookPlan = ChoiceOptions & { readonly budget: readonly number[] }
+
+export interface PictureGeometry {
+  /** Grids of the scales above the first. */
+  grids: readonly GridSize[]
+  /** Of the picture that the model sees, in pixels. */
+  imageSize: GridSize
+  /** Of the picture before it was resized. */
+  originalSize: GridSize
+}
+
+/** What to look at closely in each picture, or null where none is looked at. */
+export function planPictures(
+  pictures: readonly PictureGeometry[],
+  { mode: _, perPicture = [], budget, ...common }: PictureLookOptions,
+  config: VilaHdConfig,
+  encoder: { budget: readonly number[]; scales: readonly number[] },
+): LookPlan[] | null {
+  if (perPicture.length > pictures.length) {
+    throw new InvalidArgumentError(
+      `perPicture has ${perPicture.length} entries for ${pictures.length} pictures`,
+    )
+  }
+  const limits = { looks: common.looks, tokens: common.tokens }
+  const isOpen = limits.looks === undefined && limits.tokens === undefined && common.coverage === undefined
+  if (isOpen)
+    Object.assign(limits, config.tokens === null ? { looks: config.looks } : { tokens: config.tokens })
+  if (limits.looks === 0 || limits.tokens === 0) return null
+  return pictures.map(({ grids, originalSize }, i) => ({
+    budget: typeof budget === 'number' ? scaleBudget(grids.map(area), budget) : (budget ?? encoder.budget),
+    firstScales: config.dynamicAspectRatio ? scalesFor(originalSize, encoder.scales) : undefined,
+    ...common,
+    ...limits,
+    ...perPicture[i],
+  }))
+}
+
+/**
+ * Scales above the first that a picture is large enough for: all, or all but the finest where its long side is at most
+ * the mean of the last two. Models up to 2000 px use all.
+ */
+function scalesFor({ height, width }: GridSize, scales: readonly number[]): number | undefined {
+  const [before, finest] = scales.slice(-2) as [number, number]
+  const few = finest > 2000 && scales.length > 2 && Math.max(height, width) <= (before + finest) / 2
+  return few ? scales.length - 2 : undefined
+}
+
+/** The patches of each look. */
+export function choosePictureLooks(
+  { grids, imageSize }: PictureGeometry,
+  plan: LookPlan,
+  probabilities: ProbabilityMap,
+): PatchSelection[] {
+  const { budget, looks, tokens, ...choices } = plan
+  return chooseBatchPatches({ grids, budget, looks, tokens }, [{ ...choices, probabilities, imageSize }])[0]!
+}
+
+/** The most tokens that the language model may get for a look at this picture; with `coverage` and no limit, just one. */
+export function mostTokens(
+  { grids, imageSize }: PictureGeometry,
+  plan: LookPlan,
+  connector: Connector,
+): number {
+  const { budget, looks, tokens, coverage, firstScales, within, exclude } = plan
+  if (coverage !== undefined && looks === undefined && tokens === undefined) return 1
+  const available = availableIn(grids, imageSize, within, exclude)
+  const taken = planLooks({ grids, budget, looks, tokens, firstScales, available })
+  const { block } = connector
+  const cells = grids.map((grid, scale) => {
+    const count = taken.reduce((sum, look) => sum + look[scale]!, 0)
+    const { height, width } = connector.tokenGrid(grid)
+    const divides = grid.height % block === 0 && grid.width % block === 0
+    return Math.min(height * width, divides ? Math.floor(count / block ** 2) : count)
+  })
+  // Where no block is complete, one token stands in.
+  return Math.max(
+    1,
+    cells.reduce((sum, count) => sum + count, 0),
+  )
+}
+
+const area = ({ height, width }: GridSize): number => height * width
+
+function availableIn(
+  grids: readonly GridSize[],
+  imageSize: GridSize,
+  within: Region | undefined,
+  exclude: Region | undefined,
+): number[] | undefined {
+  if (!within && !exclude) return undefined
+  const inside = within && regionMaps(within, grids, imageSize)
+  const outside = exclude && regionMaps(exclude, grids, imageSize)
+  return grids.map((grid, scale) => {
+    const [allowed, forbidden] = [inside?.[scale], outside?.[scale]]
+    let count = 0
+    for (let i = 0; i < area(grid); i++) if (allowed?.[i] !== 0 && !forbidden?.[i]) count++
+    return count
+  })
+}
+
+/** @throws ConfigError when the question is to steer but the connector makes no prompts */
+export function requirePromptHead(mode: LookMode, connector: Connector): void {
+  if (mode === 'after-image' || connector.config.promptHead) return
+  throw new ConfigError(
+    'this model has no top_down_prompt_head, so that a question cannot steer where it looks: use the mode after-image',
+  )
+}
