@@ -7,9 +7,9 @@ import { ConfigError, memory, openCheckpoint, ResourceError, useBackend } from '
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { loggedSteps, runFingerprint } from './kill.fixture.ts'
-import { buildModel } from './model.ts'
+import { buildModel, saveModel } from './model.ts'
 import { resumeTraining, startTraining, type TrainingOptions } from './run-training.ts'
-import { tinyConfig, tinyEvaluationSamples, tinySamples } from './tiny.fixture.ts'
+import { tinyConfig, tinyEvaluationSamples, tinyModelConfig, tinySamples } from './tiny.fixture.ts'
 
 let directory: string
 let whole: string
@@ -27,6 +27,16 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 afterEach(() => vi.restoreAllMocks())
+
+/** A checkpoint of the small model whose bias is moved. */
+async function withLogitBias(folder: string, value: number): Promise<string> {
+  const model = await buildModel(tinyModelConfig)
+  model.encoder.initialize(9)
+  model.encoder.logit_bias!.set(Float32Array.of(value))
+  await saveModel(model, folder)
+  model.encoder.dispose()
+  return folder
+}
 
 describe('a run in a folder', () => {
   it('leaves the newest checkpoints and the best, with pointers to them', async () => {
@@ -81,6 +91,22 @@ describe('a run in a folder', () => {
     }
     await trained.close()
     encoder.dispose()
+  })
+
+  it.each([
+    ['at the usual place', undefined, undefined, -10],
+    ['where model.logitBias says', -3.5, undefined, -3.5],
+    ['where a checkpoint says', undefined, 'whole', -2],
+    ['where model.logitBias says, whatever the checkpoint does', -3.5, 'whole', -3.5],
+  ])('begins with a logit bias %s', async (_, logitBias, from, expected) => {
+    const source = from && (await withLogitBias(join(directory, `from-${logitBias}`), -2))
+    const model = { ...tinyModelConfig, logitBias, initializeFrom: source }
+    const config = tinyConfig({ model, steps: 1, freeze: ['logit_bias', 'text_model.*'] })
+    const run = join(directory, `bias-${logitBias}-${from}`)
+    await startTraining(config, run, { samples: options.samples })
+    const trained = await openCheckpoint(join(run, 'latest'), { filename: 'model.safetensors' })
+    expect([...(await trained.readFloat32('logit_bias'))]).toEqual([expected])
+    await trained.close()
   })
 
   it('stopped after any step and taken up again, ends with the same files', async () => {

@@ -86,8 +86,12 @@ async function giveFirstValues(
 ): Promise<void> {
   const { initializeFrom: ref, logitBias } = config.model
   encoder.initialize(config.seed)
+  if (ref !== undefined) {
+    const found = await initializeFrom(encoder, ref, { signal })
+    onInitialized?.(found)
+  }
+  // Last: what is asked for by name goes before what a checkpoint brings.
   if (logitBias !== undefined) encoder.logit_bias!.set(Float32Array.of(logitBias))
-  if (ref !== undefined) onInitialized?.(await initializeFrom(encoder, ref, { signal }))
 }
 
 async function trainOn(
