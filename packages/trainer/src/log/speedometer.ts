@@ -1,26 +1,16 @@
 // How fast a run goes: pictures and tokens a second, time left, and the share of what the machine's matrix product does.
 
-import type { PS3Config } from '@ps3js/ps3-encoder'
 import { matMul, ones, slice, tensorData, tidy } from '@ps3js/tensor'
 import { memoryBytes } from '#platform'
-import type { TrainConfig } from '../run/config.ts'
 import type { StepReport } from '../run/trainer.ts'
-import { lowResTokens, stepFlops } from './step-flops.ts'
 
 /** Steps that the figures are averaged over. */
 const WINDOW = 20
 
 export class Speedometer {
-  readonly #model: PS3Config
-  readonly #run: TrainConfig
   #peak: number | undefined
   #started = 0
   #seconds: number[] = []
-
-  constructor(model: PS3Config, run: TrainConfig) {
-    this.#model = model
-    this.#run = run
-  }
 
   /** Right before a step. */
   start(): void {
@@ -28,23 +18,17 @@ export class Speedometer {
   }
 
   /** Right after it. */
-  async stop({ step, lastStep, images, highResTokens }: StepReport): Promise<Record<string, number>> {
+  async stop({ step, lastStep, work }: StepReport): Promise<Record<string, number>> {
     this.#seconds = [...this.#seconds, (performance.now() - this.#started) / 1000].slice(-WINDOW)
     const seconds = this.#seconds.reduce((sum, value) => sum + value, 0) / this.#seconds.length
-    this.#peak ??= await matmulFlops()
-    const { accumulation, checkpointedBlocks } = this.#run
-    const flops = stepFlops(this.#model, {
-      images,
-      highResTokens,
-      forwardPasses: 1 + Number(accumulation > 1) + Number(checkpointedBlocks),
-    })
-    const tokens = lowResTokens(this.#model) + highResTokens + (this.#model.text?.context_length ?? 0)
+    const { images, tokens, flops } = work
+    if (flops !== undefined) this.#peak ??= await matmulFlops()
     const memory = memoryBytes()
     return {
       'speed/secondsPerStep': seconds,
       'speed/imagesPerSecond': images / seconds,
-      'speed/tokensPerSecond': (images * tokens) / seconds,
-      'speed/shareOfMatmulPeak': flops / seconds / this.#peak,
+      'speed/tokensPerSecond': tokens / seconds,
+      ...(flops === undefined ? {} : { 'speed/shareOfMatmulPeak': flops / seconds / this.#peak! }),
       'speed/secondsLeft': (lastStep - step) * seconds,
       ...(memory === undefined ? {} : { 'speed/memoryBytes': memory }),
     }

@@ -8,3 +8,4 @@ export {
   type PretrainStep,
   pretrainStep,
 } from './step.ts'
+export { PretrainTask } from './task.ts'

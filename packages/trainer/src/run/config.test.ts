@@ -1,7 +1,8 @@
 // The configuration file: defaults, mistakes by name, and what is printed is read back as the same.
 import { ConfigError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
-import { parseTrainConfig, printTrainConfig, readTrainConfig, totalSteps } from './config.ts'
+import { parseTrainConfig, printTrainConfig, readTrainConfig } from './config.ts'
+import { totalSteps } from './run-config.ts'
 
 const least = { model: { preset: 'PS3-4K-SigLIP' }, data: { shards: 'data/{000..003}.tar' }, steps: 10 }
 

@@ -1,29 +1,26 @@
-// A run in a folder: begun from a configuration, or taken up where its newest checkpoint left it.
+// A run of pre-training in a folder.
 
 import type { SkippedSample } from '@ps3js/data-pipeline'
-import { checkpointSource, renamedSource } from '@ps3js/ps3-encoder'
-import { ConfigError, openCheckpoint, type StateSource, writeSafetensors } from '@ps3js/tensor'
-import { RunDirectory, RunLog, shardEvaluationSamples, shardSamples } from '#platform'
+import { renamedSource } from '@ps3js/ps3-encoder'
+import { ConfigError } from '@ps3js/tensor'
+import { shardEvaluationSamples, shardSamples } from '#platform'
 import type { EvaluationSample } from '../evaluate/evaluate.ts'
-import type { TrainConfig } from './config.ts'
+import type { PretrainBatch } from '../pretrain/batch.ts'
+import { checkPrecision, PretrainTask } from '../pretrain/task.ts'
+import type { CaptionedPicture } from './collate.ts'
+import { printTrainConfig, readTrainConfig, type TrainConfig } from './config.ts'
 import { buildModel, type Initialization, initializeFrom, saveModel, type TrainableModel } from './model.ts'
+import { type RunKind, type RunOptions, reading, resumeRun, startRun } from './run-in-folder.ts'
 import type { SampleSource } from './samples.ts'
-import { type RunPosition, type RunRecord, train } from './train.ts'
-import { checkPrecision, type StepReport, Trainer } from './trainer.ts'
+import type { RunPosition } from './train.ts'
 
-/** The model, in the released layout, and beside it what only training needs. */
+/** The model, in the released layout. */
 const WEIGHTS = 'model.safetensors'
-const MOMENTS = 'optimizer.safetensors'
 
-export interface TrainingOptions {
+export interface TrainingOptions extends RunOptions {
   /** In place of the configuration's shards. */
   samples?: (model: TrainableModel, config: TrainConfig) => SampleSource
   evaluationSamples?: (model: TrainableModel, config: TrainConfig) => () => AsyncIterable<EvaluationSample>
-  /** Aborting ends the run after the current step, with a checkpoint. */
-  signal?: AbortSignal
-  onStep?: (report: StepReport) => void
-  onRecord?: (record: RunRecord) => void
-  onCheckpoint?: (directory: string) => void
   /** A sample of the configuration's shards that cannot be used. */
   onSkip?: (skipped: Omit<SkippedSample, 'shard'>) => void
   /** What a checkpoint given by `model.initializeFrom` held. */
@@ -39,10 +36,7 @@ export async function startTraining(
   directory: string,
   options: TrainingOptions = {},
 ): Promise<RunPosition> {
-  // Before there is a folder: a run that cannot begin leaves none.
-  checkPrecision(config)
-  const run = await RunDirectory.create(directory, config)
-  return trainIn(run, config, undefined, options)
+  return startRun(pretraining(options), config, directory, options)
 }
 
 /**
@@ -50,32 +44,35 @@ export async function startTraining(
  * the same as at the start. Throws as `startTraining`.
  */
 export async function resumeTraining(directory: string, options: TrainingOptions = {}): Promise<RunPosition> {
-  const { run, config } = await RunDirectory.open(directory)
-  return trainIn(run, config, await run.latest(), options)
+  return resumeRun(pretraining(options), directory, options)
 }
 
-async function trainIn(
-  run: RunDirectory,
-  config: TrainConfig,
-  position: RunPosition | undefined,
-  options: TrainingOptions,
-): Promise<RunPosition> {
-  const place = position && run.checkpoint(position.step)
-  // Checkpoints stand alone: what the model was first built from may be gone.
-  const model = await buildModel(place === undefined ? config.model : { from: place }, options)
-  let trainer: Trainer | undefined
-  try {
-    if (place === undefined) await giveFirstValues(model, config, options)
-    else await reading(place, WEIGHTS, (source) => model.encoder.loadStateDict(renamedSource(source)))
-    trainer = new Trainer(model, config)
-    if (place !== undefined) {
-      await reading(place, MOMENTS, (source) => trainer!.restore(position!.step, source))
-      await run.settle(position!, config.checkpoint.keep)
-    }
-    return await trainOn(run, config, model, trainer, position, options)
-  } finally {
-    trainer?.dispose()
-    model.encoder.dispose()
+function pretraining(options: TrainingOptions): RunKind<TrainConfig, CaptionedPicture, PretrainBatch> {
+  return {
+    command: 'ps3 train',
+    print: printTrainConfig,
+    read: readTrainConfig,
+    check: checkPrecision,
+    async open(config, checkpoint) {
+      // Checkpoints stand alone: what the model was first built from may be gone.
+      const model = await buildModel(checkpoint === undefined ? config.model : { from: checkpoint }, options)
+      const { encoder } = model
+      try {
+        if (checkpoint === undefined) await giveFirstValues(model, config, options)
+        else await reading(checkpoint, WEIGHTS, (source) => encoder.loadStateDict(renamedSource(source)))
+        const evaluationSamples =
+          options.evaluationSamples?.(model, config) ?? configuredEvaluationSamples(model, config, options)
+        return {
+          task: new PretrainTask(model, config, evaluationSamples),
+          samples: options.samples?.(model, config) ?? configuredSamples(model, config, options),
+          save: (directory) => saveModel(model, directory),
+          dispose: () => encoder.dispose(),
+        }
+      } catch (error) {
+        encoder.dispose()
+        throw error
+      }
+    },
   }
 }
 
@@ -94,42 +91,6 @@ async function giveFirstValues(
   if (logitBias !== undefined) encoder.logit_bias!.set(Float32Array.of(logitBias))
 }
 
-async function trainOn(
-  run: RunDirectory,
-  config: TrainConfig,
-  model: TrainableModel,
-  trainer: Trainer,
-  position: RunPosition | undefined,
-  options: TrainingOptions,
-): Promise<RunPosition> {
-  const log = await RunLog.open(run.path, position ?? { step: 0, evaluated: 0 })
-  return train({
-    trainer,
-    config,
-    samples: options.samples?.(model, config) ?? configuredSamples(model, config, options),
-    evaluationSamples:
-      options.evaluationSamples?.(model, config) ?? configuredEvaluationSamples(model, config, options),
-    position,
-    signal: options.signal,
-    onStep: options.onStep,
-    sink: {
-      async record(record) {
-        await log.record(record)
-        options.onRecord?.(record)
-      },
-      async checkpoint(reached) {
-        await run.save(reached, config.checkpoint.keep, async (directory) => {
-          await saveModel(model, directory)
-          await writeSafetensors(`${directory}/${MOMENTS}`, trainer.momentTensors(), {
-            metadata: { format: 'pt' },
-          })
-        })
-        options.onCheckpoint?.(run.checkpoint(reached.step))
-      },
-    },
-  })
-}
-
 function configuredSamples(
   { processor }: TrainableModel,
   { data, seed }: TrainConfig,
@@ -146,17 +107,4 @@ function configuredEvaluationSamples(
 ): (() => AsyncIterable<EvaluationSample>) | undefined {
   if (shards === undefined) return undefined
   return () => shardEvaluationSamples({ shards, captions, processor, limit: samples, onSkip, signal })
-}
-
-async function reading<T>(
-  directory: string,
-  filename: string,
-  work: (source: StateSource) => Promise<T>,
-): Promise<T> {
-  const checkpoint = await openCheckpoint(directory, { filename })
-  try {
-    return await work(checkpointSource(checkpoint))
-  } finally {
-    await checkpoint.close()
-  }
 }

@@ -1,43 +1,40 @@
 // Where a run's samples come from, and how they become batches: each batch knows the position from which the next one
 // follows, so that a checkpoint written after it resumes at the very next sample.
 
-import type { Tokenizer } from '@ps3js/ps3-encoder'
 import { InvalidArgumentError } from '@ps3js/tensor'
-import type { PretrainBatch } from '../pretrain/batch.ts'
-import { type CaptionedPicture, collate } from './collate.ts'
+import type { CaptionedPicture } from './collate.ts'
 
 /** A position in the data: whatever JSON the source understands. */
 export type SourceState = unknown
 
 /** A sample, and the position behind it. */
-export interface PlacedSample {
-  sample: CaptionedPicture
+export interface PlacedSample<Sample = CaptionedPicture> {
+  sample: Sample
   state: SourceState
 }
 
 /** Samples without end, in an order that a seed decides. */
-export interface SampleSource {
+export interface SampleSource<Sample = CaptionedPicture> {
   /** The samples that follow a position; from the start for null. */
-  open(state: SourceState, signal: AbortSignal): AsyncIterable<PlacedSample>
+  open(state: SourceState, signal: AbortSignal): AsyncIterable<PlacedSample<Sample>>
 }
 
-/** A batch, and the position behind its last sample. */
-export interface PlacedBatch {
-  batch: PretrainBatch
+/** The samples of a batch, and the position behind the last. */
+export interface PlacedSamples<Sample> {
+  samples: Sample[]
   state: SourceState
 }
 
-/** Batches of equal size. Throws InvalidArgumentError when the samples end. */
-export async function* batchesOf(
-  samples: AsyncIterable<PlacedSample>,
+/** Equally many samples at a time. Throws InvalidArgumentError when the samples end. */
+export async function* batchesOf<Sample>(
+  samples: AsyncIterable<PlacedSample<Sample>>,
   size: number,
-  tokenizer: Tokenizer,
-): AsyncGenerator<PlacedBatch, never> {
-  let taken: CaptionedPicture[] = []
+): AsyncGenerator<PlacedSamples<Sample>, never> {
+  let taken: Sample[] = []
   for await (const { sample, state } of samples) {
     taken.push(sample)
     if (taken.length < size) continue
-    yield { batch: collate(taken, tokenizer), state }
+    yield { samples: taken, state }
     taken = []
   }
   throw new InvalidArgumentError(

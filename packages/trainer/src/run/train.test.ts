@@ -3,6 +3,7 @@ import { InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { describeInChromium, runSourceInChromium } from '../../../../tools/chromium/index.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { PretrainTask } from '../pretrain/index.ts'
 import { buildModel } from './model.ts'
 import { tinyConfig, tinyModelConfig, tinySamples } from './tiny.fixture.ts'
 import { type RunRecord, train } from './train.ts'
@@ -25,7 +26,7 @@ describe('train', () => {
     const model = await buildModel(tinyModelConfig)
     model.encoder.initialize(1)
     const config = tinyConfig({ optimizer: { learningRate: 1e30 }, schedule: { warmupSteps: 0 } })
-    const trainer = new Trainer(model, config)
+    const trainer = new Trainer(new PretrainTask(model, config), config)
     const sink = { record: async () => {}, checkpoint: async () => {} }
     const running = train({ trainer, config, samples: tinySamples(), sink })
     await expect(running).rejects.toThrow(InvalidArgumentError)

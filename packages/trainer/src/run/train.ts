@@ -3,12 +3,9 @@
 
 import type { RgbImage } from '@ps3js/ps3-encoder'
 import { ConfigError } from '@ps3js/tensor'
-import { type EvaluationSample, evaluate } from '../evaluate/evaluate.ts'
-import { evaluationScalars } from '../evaluate/summary.ts'
-import { selectionPicture } from '../log/selection-picture.ts'
 import { Speedometer } from '../log/speedometer.ts'
-import { type TrainConfig, totalSteps } from './config.ts'
-import { batchesOf, type PlacedBatch, type SampleSource, type SourceState } from './samples.ts'
+import { type RunConfig, totalSteps } from './run-config.ts'
+import { batchesOf, type PlacedSamples, type SampleSource, type SourceState } from './samples.ts'
 import type { StepReport, Trainer } from './trainer.ts'
 
 /** Where a run stands, besides the model and the moments. Small JSON. */
@@ -34,12 +31,10 @@ export interface RunSink {
   checkpoint(position: RunPosition): Promise<void>
 }
 
-export interface TrainOptions {
-  trainer: Trainer
-  config: TrainConfig
-  samples: SampleSource
-  /** The samples to evaluate on, from their start; without it nothing is evaluated. */
-  evaluationSamples?: () => AsyncIterable<EvaluationSample>
+export interface TrainOptions<Sample, Batch> {
+  trainer: Trainer<Sample, Batch>
+  config: RunConfig
+  samples: SampleSource<Sample>
   sink: RunSink
   /** Where a resumed run stands. */
   position?: RunPosition
@@ -49,16 +44,12 @@ export interface TrainOptions {
 }
 
 /** Trains to the last step, and returns where the run stands. Rejects with the signal's reason when it was aborted. */
-export async function train(options: TrainOptions): Promise<RunPosition> {
-  const { trainer, config, samples, sink, signal } = options
+export async function train<Sample, Batch>(options: TrainOptions<Sample, Batch>): Promise<RunPosition> {
+  const { config, samples, sink, signal } = options
   const run = new Run(options)
   const closing = new AbortController()
-  const batches = batchesOf(
-    samples.open(run.position.data, closing.signal),
-    config.batch,
-    trainer.model.tokenizer,
-  )
-  let next: Promise<IteratorResult<PlacedBatch>> | undefined
+  const batches = batchesOf(samples.open(run.position.data, closing.signal), config.batch)
+  let next: Promise<IteratorResult<PlacedSamples<Sample>>> | undefined
   let saved = run.position.step
   try {
     for (;;) {
@@ -87,54 +78,47 @@ export async function train(options: TrainOptions): Promise<RunPosition> {
 }
 
 /** What happens at a step, and what is remembered between steps. */
-class Run {
+class Run<Sample, Batch> {
   readonly lastStep: number
   position: RunPosition
-  readonly #options: TrainOptions
-  readonly #speed: Speedometer
+  readonly #options: TrainOptions<Sample, Batch>
+  readonly #speed = new Speedometer()
 
-  constructor(options: TrainOptions) {
-    const { trainer, config, position } = options
+  constructor(options: TrainOptions<Sample, Batch>) {
+    const { config, position } = options
     this.lastStep = totalSteps(config)
     this.position = position ?? { step: 0, data: null, evaluated: 0, best: null }
     this.#options = options
-    this.#speed = new Speedometer(trainer.model.encoder.config, config)
   }
 
-  async step({ batch, state }: PlacedBatch): Promise<void> {
+  async step({ samples, state }: PlacedSamples<Sample>): Promise<void> {
     const { trainer, config, sink, onStep } = this.#options
     this.#speed.start()
-    const report = await trainer.train(batch)
+    const report = await trainer.train(samples)
     const speed = await this.#speed.stop(report)
     const { step } = report
     this.position = { ...this.position, step, data: state }
     onStep?.(report)
+    const { task } = trainer
     const drawsImages = config.log.imagesEvery > 0 && step % config.log.imagesEvery === 0
     if (step % config.log.every !== 0 && step !== this.lastStep && !drawsImages) return
     await sink.record({
       step,
       scalars: { ...stepScalars(report), ...speed },
-      images: drawsImages ? { selection: await selectionPicture(trainer.model.encoder, batch) } : {},
+      images: (drawsImages && (await task.pictures?.(task.collate(samples)))) || {},
     })
   }
 
   /** Whether a step was evaluated just now and is the best so far. */
   async evaluateWhenDue(): Promise<boolean> {
-    const { trainer, config, evaluationSamples, sink, signal } = this.#options
+    const { trainer, config, sink, signal } = this.#options
+    const { task } = trainer
     const { step, evaluated } = this.position
     const isDue = step % config.evaluation.every === 0 || step === this.lastStep
-    if (!evaluationSamples || !isDue || step === 0 || evaluated === step || signal?.aborted) return false
+    if (!task.evaluate || !isDue || step === 0 || evaluated === step || signal?.aborted) return false
     let scalars: Record<string, number>
     try {
-      const { selection, evaluation, batch, accumulation, seed } = config
-      const evaluationOptions = {
-        ...selection,
-        budgets: evaluation.budgets,
-        batch: batch / accumulation,
-        seed,
-        signal,
-      }
-      scalars = evaluationScalars(await evaluate(trainer.model, evaluationSamples(), evaluationOptions))
+      scalars = await task.evaluate(signal)
     } catch (error) {
       // The run ends with a checkpoint before this evaluation, and begins with it again.
       if (signal?.aborted) return false
@@ -154,11 +138,11 @@ class Run {
 }
 
 function stepScalars({ losses, learningRate, gradientNorm }: StepReport): Record<string, number> {
+  const { total, ...parts } = losses
+  const named = Object.entries(parts).map(([name, value]): [string, number] => [`loss/${name}`, value])
   return {
-    'loss/total': losses.total,
-    'loss/contrastive': losses.contrastive,
-    'loss/bottomUp': losses.bottomUp,
-    'loss/topDown': losses.topDown,
+    'loss/total': total,
+    ...Object.fromEntries(named),
     'optimizer/learningRate': learningRate,
     'optimizer/gradientNorm': gradientNorm,
   }
@@ -173,13 +157,13 @@ function bestValue(scalars: Record<string, number>, metric: string): number {
 }
 
 /** The promise's result; one without a value as soon as the signal aborts. */
-async function unlessAborted(
-  next: Promise<IteratorResult<PlacedBatch>>,
+async function unlessAborted<T>(
+  next: Promise<IteratorResult<T>>,
   signal: AbortSignal | undefined,
-): Promise<{ value?: PlacedBatch }> {
+): Promise<{ value?: T }> {
   if (!signal) return next
   let stop: () => void = () => {}
-  const aborted = new Promise<{ value?: PlacedBatch }>((resolve) => {
+  const aborted = new Promise<{ value?: T }>((resolve) => {
     stop = () => resolve({})
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })

@@ -2,27 +2,19 @@
 // the next step besides the data lies in here and can be written down and taken up again.
 
 import {
-  backendInfo,
   CheckpointError,
-  ConfigError,
   InvalidArgumentError,
   type StateSource,
-  supportsBf16,
   type Tensor,
   type TensorToWrite,
   tensor,
   tensorData,
 } from '@ps3js/tensor'
-import type { EvaluatedModel } from '../evaluate/evaluate.ts'
 import { type AdamW, type AdamWState, adamW, applyValues, disposeAdamW } from '../optim/adamw.ts'
 import { clipGradients, globalNorm } from '../optim/clip.ts'
-import { type ParameterGroup, parameterGroups } from '../optim/groups.ts'
-import { clampLogitScale } from '../optim/logit-scale.ts'
 import { schedule } from '../optim/schedule.ts'
-import type { PretrainBatch } from '../pretrain/batch.ts'
-import { checkpointedBlocks, plainBlocks } from '../pretrain/blocks.ts'
-import { type PretrainLosses, type PretrainOptions, pretrainStep } from '../pretrain/step.ts'
-import { type TrainConfig, totalSteps } from './config.ts'
+import { type RunConfig, totalSteps } from './run-config.ts'
+import type { StepLosses, StepWork, TrainingTask } from './task.ts'
 
 /** What one step did. */
 export interface StepReport {
@@ -30,53 +22,30 @@ export interface StepReport {
   step: number
   /** The run ends after this many. */
   lastStep: number
-  losses: PretrainLosses
+  losses: StepLosses
   learningRate: number
   /** Length of all gradients as one vector, before clipping. */
   gradientNorm: number
-  images: number
-  /** Patches looked at closely, per picture. */
-  highResTokens: number
+  work: StepWork
 }
 
-export class Trainer {
-  readonly model: EvaluatedModel
-  readonly #config: TrainConfig
+export class Trainer<Sample, Batch> {
+  readonly task: TrainingTask<Sample, Batch>
+  readonly #config: RunConfig
   readonly #optimizer: AdamW
-  readonly #groups: ParameterGroup[]
   readonly #rateAt: (step: number) => number
-  readonly #options: PretrainOptions
   #moments: AdamWState
   #step = 0
 
-  /**
-   * The model has values and stays the caller's. Throws InvalidArgumentError for settings that do not fit it, ConfigError
-   * for a precision that the backend lacks.
-   */
-  constructor(model: EvaluatedModel, config: TrainConfig) {
-    checkPrecision(config)
-    const { optimizer, schedule: shape, freeze, selection, loss } = config
-    const { learningRate, selectionLearningRate = learningRate, weightDecay } = optimizer
-    this.model = model
+  /** The task's model has values and stays the caller's. Throws InvalidArgumentError for a schedule that does not fit. */
+  constructor(task: TrainingTask<Sample, Batch>, config: RunConfig) {
+    const { optimizer, schedule: shape } = config
+    this.task = task
     this.#config = config
     this.#optimizer = adamW(optimizer)
     this.#moments = this.#optimizer.init()
-    this.#groups = parameterGroups(model.encoder, {
-      weightDecay,
-      selectionRateFactor: selectionLearningRate / learningRate,
-      freeze,
-    })
+    const { learningRate } = optimizer
     this.#rateAt = schedule({ ...shape, learningRate, totalSteps: totalSteps(config) })
-    const { dice, intraImageNegatives: _, ...lossWeights } = loss
-    this.#options = {
-      ...selection,
-      lossWeights,
-      dice,
-      precision: config.precision,
-      microBatch: config.batch / config.accumulation,
-      blocks: config.checkpointedBlocks ? checkpointedBlocks : plainBlocks,
-      parameters: new Map(this.#groups.flatMap((group) => [...group.parameters])),
-    }
   }
 
   /** Steps made so far. */
@@ -88,10 +57,9 @@ export class Trainer {
    * One optimiser step. Throws InvalidArgumentError when the loss is no longer finite; the model is then as it was
    * before the step.
    */
-  async train(batch: PretrainBatch): Promise<StepReport> {
-    const { encoder } = this.model
-    const contrasted = this.#config.loss.intraImageNegatives ? { ...batch, pictures: undefined } : batch
-    const { losses, gradients, selections } = await pretrainStep(encoder, contrasted, this.#options)
+  async train(samples: readonly Sample[]): Promise<StepReport> {
+    const { task } = this
+    const { losses, gradients, work } = await task.step(task.collate(samples), this.#step + 1)
     if (!Number.isFinite(losses.total)) {
       for (const gradient of gradients.values()) gradient.dispose()
       throw new InvalidArgumentError(
@@ -103,24 +71,17 @@ export class Trainer {
       clipNorm === undefined ? { gradients, norm: globalNorm(gradients) } : clipGradients(gradients, clipNorm)
     const learningRate = this.#rateAt(this.#step)
     const { state, values } = this.#optimizer.update(
-      this.#groups,
+      task.groups,
       clipped.gradients,
       this.#moments,
       learningRate,
     )
     this.#moments = state
-    applyValues(this.#groups, values)
-    clampLogitScale(encoder)
+    applyValues(task.groups, values)
+    task.settle?.()
     this.#step++
-    return {
-      step: this.#step,
-      lastStep: totalSteps(this.#config),
-      losses,
-      learningRate,
-      gradientNorm: await take(clipped.norm),
-      images: batch.images.length,
-      highResTokens: selections[0]!.indices.reduce((sum, indices) => sum + indices.length, 0),
-    }
+    const gradientNorm = await take(clipped.norm)
+    return { step: this.#step, lastStep: totalSteps(this.#config), losses, learningRate, gradientNorm, work }
   }
 
   /** The optimiser's moments by name, to be written beside the model: `mean.PATH`, `meanSquare.PATH`, `step.PATH`. */
@@ -135,7 +96,7 @@ export class Trainer {
   /** Takes up a run after `step` steps: the model already has its values of then. Throws CheckpointError. */
   async restore(step: number, moments: StateSource): Promise<void> {
     const shapes = new Map(
-      this.#groups.flatMap((group) => [...group.parameters]).map(([path, { shape }]) => [path, shape]),
+      this.task.groups.flatMap((group) => [...group.parameters]).map(([path, { shape }]) => [path, shape]),
     )
     const restored: AdamWState = new Map()
     try {
@@ -167,14 +128,6 @@ export class Trainer {
     disposeAdamW(this.#moments)
     this.#moments = this.#optimizer.init()
   }
-}
-
-/** @throws ConfigError when the current backend does not multiply in the configured precision */
-export function checkPrecision({ precision }: Pick<TrainConfig, 'precision'>): void {
-  if (precision === 'float32' || supportsBf16()) return
-  throw new ConfigError(
-    `precision bf16 needs native TensorFlow, and this is the backend ${backendInfo()?.name}: choose the backend node or node-gpu, or precision float32`,
-  )
 }
 
 const toWrite = (value: Tensor): TensorToWrite => ({

@@ -1,6 +1,7 @@
 // Training with a sink of one's own, as in a page.
 
 import { PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
+import { PretrainTask } from '../pretrain/index.ts'
 import { tinyConfig, tinyEvaluationSamples, tinyModelConfig, tinySamples } from './tiny.fixture.ts'
 import { type RunRecord, train } from './train.ts'
 import { Trainer } from './trainer.ts'
@@ -14,14 +15,15 @@ export async function trainWithoutFolder(): Promise<RunRecord[]> {
   encoder.initialize(config.seed)
   const byLetter = (text: string) => Int32Array.from({ length: 8 }, (_, i) => text.charCodeAt(i + 4) % 90)
   const tokenizer = { encode: (texts: readonly string[]) => texts.map(byLetter) }
-  const trainer = new Trainer({ encoder, tokenizer }, config)
+  const task = new PretrainTask({ encoder, tokenizer }, config, tinyEvaluationSamples)
+  const trainer = new Trainer(task, config)
   const records: RunRecord[] = []
   const sink = {
     record: async (record: RunRecord) => void records.push({ ...record, images: {} }),
     checkpoint: async () => {},
   }
   try {
-    await train({ trainer, config, samples: tinySamples(), evaluationSamples: tinyEvaluationSamples, sink })
+    await train({ trainer, config, samples: tinySamples(), sink })
     return records
   } finally {
     trainer.dispose()

@@ -4,7 +4,6 @@
 import { mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { CheckpointError, ResourceError, writeFileAtomic } from '@ps3js/tensor'
-import { printTrainConfig, readTrainConfig, type TrainConfig } from '../../run/config.ts'
 import type { RunPosition } from '../../run/train.ts'
 import { fileProblem } from './file-problem.ts'
 
@@ -21,28 +20,33 @@ export class RunDirectory {
     this.path = path
   }
 
-  /** Begins a run. Throws ResourceError when the folder holds one already, or cannot be written to. */
-  static async create(path: string, config: TrainConfig): Promise<RunDirectory> {
+  /**
+   * Begins a run. Throws ResourceError when the folder holds one already, or cannot be written to.
+   *
+   * @param config the configuration file's text
+   * @param command that takes such a run up
+   */
+  static async create(path: string, config: string, command: string): Promise<RunDirectory> {
     const run = new RunDirectory(path)
     await attempt('make the directory', path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }))
     if ((await attempt('read', path, () => readdir(path))).includes(CONFIG)) {
       throw new ResourceError(
-        `${path} holds a run already: go on with it (ps3 train --resume ${path}), or choose another folder`,
+        `${path} holds a run already: go on with it (${command} --resume ${path}), or choose another folder`,
       )
     }
-    await writeFileAtomic(join(path, CONFIG), printTrainConfig(config))
+    await writeFileAtomic(join(path, CONFIG), config)
     return run
   }
 
-  /** Takes up a run. Throws ResourceError when there is none. */
-  static async open(path: string): Promise<{ run: RunDirectory; config: TrainConfig }> {
+  /** Takes up a run; `text` is what its configuration `file` holds. Throws ResourceError when there is none. */
+  static async open(path: string): Promise<{ run: RunDirectory; text: string; file: string }> {
     const file = join(path, CONFIG)
     const text = await readFile(file, 'utf8').catch((cause) => {
       throw new ResourceError(`${path} holds no run: there is no ${CONFIG} in it; check the path`, { cause })
     })
     const run = new RunDirectory(path)
     await attempt('make the directory', path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }))
-    return { run, config: readTrainConfig(text, file) }
+    return { run, text, file }
   }
 
   /** The folder of a step's checkpoint. */
