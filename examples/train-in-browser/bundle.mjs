@@ -1,13 +1,20 @@
-// The page's script as one folder of modules, with the WebAssembly files' place.
+// The page as one folder that any server can serve: index.html, its scripts, the WebAssembly files.
+import { copyFile, cp } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-/** Bundles `entry` into `outdir` as `page.js`. `conditions`: how packages are resolved, besides the browser's. */
-export async function bundlePage(entry, outdir, conditions = []) {
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const wasmFolder = join(
+  dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json')),
+  'dist',
+)
+
+/** Writes the page into `outdir`. `conditions`: how packages are resolved, besides the browser's. */
+export async function bundlePage(outdir, conditions = []) {
   await build({
-    entryPoints: { page: fileURLToPath(entry) },
+    entryPoints: [here('page.mjs'), here('worker.mjs')],
     outdir,
     bundle: true,
     splitting: true,
@@ -20,9 +27,9 @@ export async function bundlePage(entry, outdir, conditions = []) {
     external: ['@huggingface/hub'],
     logLevel: 'error',
   })
+  await copyFile(here('index.html'), join(outdir, 'index.html'))
+  await cp(wasmFolder, join(outdir, 'wasm'), {
+    recursive: true,
+    filter: (path) => !/\.(m?js|ts|map)$/.test(path),
+  })
 }
-
-export const wasmFolder = join(
-  dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/package.json')),
-  'dist',
-)

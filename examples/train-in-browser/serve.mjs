@@ -3,34 +3,31 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
-import { basename, extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { bundlePage, wasmFolder } from './bundle.mjs'
+import { extname, join, normalize } from 'node:path'
+import { bundlePage } from './bundle.mjs'
 
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-const app = await mkdtemp(join(tmpdir(), 'ps3-train-'))
-await bundlePage(new URL('page.mjs', import.meta.url), app)
-process.once('SIGINT', async () => {
-  await rm(app, { recursive: true, force: true })
-  process.exit(0)
-})
-
-const index = fileURLToPath(new URL('index.html', import.meta.url))
-/** Files by name only: no address leads out of the two folders. */
-function fileOf(path) {
-  if (path === '/') return index
-  const [, folder] = path.split('/')
-  const root = { app, wasm: wasmFolder }[folder]
-  return root && join(root, basename(path))
-}
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+const folder = await mkdtemp(join(tmpdir(), 'ps3-train-'))
+await bundlePage(folder)
 
 const server = createServer(async (request, response) => {
-  const file = fileOf(new URL(request.url, 'http://localhost').pathname)
-  const known = file && (await stat(file).catch(() => null))
+  const { pathname } = new URL(request.url, 'http://localhost')
+  // Normalized from the root, no path leads out of the folder.
+  const file = join(folder, normalize(pathname === '/' ? '/index.html' : pathname))
+  const known = await stat(file).catch(() => null)
   if (!known?.isFile()) return response.writeHead(404).end()
   response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream' })
   createReadStream(file).pipe(response)
 })
+server.once('error', async (error) => {
+  process.stderr.write(`${error.message}; give another port: node serve.mjs 8081\n`)
+  await rm(folder, { recursive: true, force: true })
+  process.exit(1)
+})
 server.listen(Number(process.argv[2] ?? 8080), '127.0.0.1', () => {
   process.stdout.write(`http://localhost:${server.address().port}/\n`)
+})
+process.once('SIGINT', async () => {
+  await rm(folder, { recursive: true, force: true })
+  process.exit(0)
 })
