@@ -12,6 +12,7 @@ export { type Candidate, distribution, type SamplingOptions } from './generate/s
 export {
   type Completion,
   LanguageModel,
+  type LoadLanguageModelOptions,
   loadLanguageModel,
   type TextOptions,
   type TextPiece,

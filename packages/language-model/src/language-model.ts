@@ -107,13 +107,18 @@ export class LanguageModel {
   }
 }
 
+export interface LoadLanguageModelOptions extends LoadModelOptions {
+  /** In place of the published chat template. */
+  chatTemplate?: string
+}
+
 /** Loads a model and its tokenizer from a directory, a base URL, or `owner/name[@revision]` of the hub. */
 export async function loadLanguageModel(
   from: string | PretrainedFiles,
-  options: LoadModelOptions = {},
+  options: LoadLanguageModelOptions = {},
 ): Promise<LanguageModel> {
   const files = typeof from === 'string' ? await resolvePretrained(from, options) : from
-  const tokenizer = await TextTokenizer.fromPretrained(files)
+  const tokenizer = await TextTokenizer.fromPretrained(files, options)
   const name = 'generation_config.json'
   const json = (await files.has(name)) ? await files.readJson(name) : {}
   const generation = generationSchema.catch({}).parse(json)

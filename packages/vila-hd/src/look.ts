@@ -1,11 +1,8 @@
-// How closely to look at a picture, as `VilaHd`'s options say it, and how many tokens that can give at most.
+// How closely to look at a picture, as options say it, and how many tokens that can give at most.
 
 import {
   type ChoiceOptions,
-  chooseBatchPatches,
   type GridSize,
-  type PatchSelection,
-  type ProbabilityMap,
   planLooks,
   type Region,
   regionMaps,
@@ -18,7 +15,7 @@ import type { LookMode, VilaHdConfig } from './config.ts'
 
 /**
  * Where and how closely to look. What is left out is as the model's configuration says; everything that
- * `@ps3js/patch-selector` can choose by works. Boxes are in pixels of the picture that the model sees.
+ * `@ps3js/patch-selector` can choose by works. Boxes are in pixels of the picture before it was resized.
  */
 export interface PictureLookOptions extends ChoiceOptions {
   /** Choose by the question, or by the picture alone. */
@@ -28,16 +25,15 @@ export interface PictureLookOptions extends ChoiceOptions {
 }
 
 /** One picture's part of it, with nothing left open. */
-export type LookPlan = ChoiceOptions & { readonly budget: readonly number[] }
-
-export interface PictureGeometry {
-  /** Grids of the scales above the first. */
-  grids: readonly GridSize[]
-  /** Of the picture that the model sees, in pixels. */
-  imageSize: GridSize
-  /** Of the picture before it was resized. */
-  originalSize: GridSize
+export type LookPlan = ChoiceOptions & {
+  readonly budget: readonly number[]
+  /** Of the scales above the first. */
+  readonly grids: readonly GridSize[]
+  /** Of the picture before it was resized, in pixels. */
+  readonly imageSize: GridSize
 }
+
+export type PictureGeometry = Pick<LookPlan, 'grids' | 'imageSize'>
 
 /** What to look at closely in each picture, or null where none is looked at. */
 export function planPictures(
@@ -56,9 +52,11 @@ export function planPictures(
   if (isOpen)
     Object.assign(limits, config.tokens === null ? { looks: config.looks } : { tokens: config.tokens })
   if (limits.looks === 0 || limits.tokens === 0) return null
-  return pictures.map(({ grids, originalSize }, i) => ({
+  return pictures.map(({ grids, imageSize }, i) => ({
+    grids,
+    imageSize,
     budget: typeof budget === 'number' ? scaleBudget(grids.map(area), budget) : (budget ?? encoder.budget),
-    firstScales: config.dynamicAspectRatio ? scalesFor(originalSize, encoder.scales) : undefined,
+    firstScales: config.dynamicAspectRatio ? scalesFor(imageSize, encoder.scales) : undefined,
     ...common,
     ...limits,
     ...perPicture[i],
@@ -75,23 +73,9 @@ function scalesFor({ height, width }: GridSize, scales: readonly number[]): numb
   return few ? scales.length - 2 : undefined
 }
 
-/** The patches of each look. */
-export function choosePictureLooks(
-  { grids, imageSize }: PictureGeometry,
-  plan: LookPlan,
-  probabilities: ProbabilityMap,
-): PatchSelection[] {
-  const { budget, looks, tokens, ...choices } = plan
-  return chooseBatchPatches({ grids, budget, looks, tokens }, [{ ...choices, probabilities, imageSize }])[0]!
-}
-
 /** The most tokens that the language model may get for a look at this picture; with `coverage` and no limit, just one. */
-export function mostTokens(
-  { grids, imageSize }: PictureGeometry,
-  plan: LookPlan,
-  connector: Connector,
-): number {
-  const { budget, looks, tokens, coverage, firstScales, within, exclude } = plan
+export function mostTokens(plan: LookPlan, connector: Connector): number {
+  const { grids, imageSize, budget, looks, tokens, coverage, firstScales, within, exclude } = plan
   if (coverage !== undefined && looks === undefined && tokens === undefined) return 1
   const available = availableIn(grids, imageSize, within, exclude)
   const taken = planLooks({ grids, budget, looks, tokens, firstScales, available })

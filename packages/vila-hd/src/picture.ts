@@ -2,6 +2,7 @@
 // Shapes: n low-res tokens, m high-res tokens, C width of the encoder, D of the language model.
 
 import {
+  choosePatches,
   countPatches,
   type GridSize,
   type PatchSelection,
@@ -10,14 +11,14 @@ import {
 } from '@ps3js/patch-selector'
 import { gridSizes, type LowResView, type RgbImage, type ScaleSize, type StageTime } from '@ps3js/ps3-encoder'
 import { reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
-import { choosePictureLooks, type LookPlan, type PictureGeometry } from './look.ts'
+import type { LookPlan, PictureGeometry } from './look.ts'
 import type { PictureTokens, VilaHd } from './vila-hd.ts'
 
 /** A picture to ask about. */
 export interface Picture {
   /** At the size that the encoder takes, see `ImageProcessor`. */
   image: RgbImage
-  /** How large it was before; what the dynamic aspect ratio goes by. Default: the image's own size. */
+  /** How large it was before: boxes and the dynamic aspect ratio go by that. Default: the image's own size. */
   originalSize?: GridSize
 }
 
@@ -52,8 +53,10 @@ interface WorkOptions {
 }
 
 export function geometryOf(model: VilaHd, { image, originalSize = image }: Picture): PictureGeometry {
-  const sizes = sizesOf(model, image)
-  return { grids: sizes.slice(1).map(({ grid }) => grid), imageSize: image, originalSize }
+  const grids = sizesOf(model, image)
+    .slice(1)
+    .map(({ grid }) => grid)
+  return { grids, imageSize: originalSize }
 }
 
 /** How many low-res tokens the language model gets of a picture. */
@@ -122,14 +125,14 @@ export class SeenPicture {
     options: WorkOptions,
   ): Promise<PictureLook> {
     const { sizes } = this.#view
-    const grids = sizes.slice(1).map(({ grid }) => grid)
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
     const probabilities = { bottomUp: bottomUp[0]!, topDown: topDown?.[0] ?? null }
-    const geometry = { grids, imageSize: this.image, originalSize: this.image }
-    const chosen = choosePictureLooks(geometry, plan, probabilities.topDown ?? probabilities.bottomUp)
+    const started = performance.now()
+    const chosen = choosePatches({ ...plan, probabilities: probabilities.topDown ?? probabilities.bottomUp })
+    options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })
     const looks = chosen.filter((look) => countPatches(look) > 0)
     if (!sameLooks(looks, this.#looked?.looks ?? [])) await this.#encode(looks, options)
-    const selection = unionSelections(looks, grids)
+    const selection = unionSelections(looks, plan.grids)
     const tokens = { lowRes: this.#low.shape[0]!, highRes: this.#looked?.tokens.shape[0] ?? 0 }
     return {
       picture,

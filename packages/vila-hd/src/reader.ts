@@ -53,6 +53,7 @@ export class PictureReader {
   /** Pictures seen so far, which are named by their number. */
   #count = 0
   #busy = false
+  #onStage: ((stage: AnswerStage) => void) | undefined
 
   constructor(model: VilaHd) {
     this.#model = model
@@ -106,7 +107,9 @@ export class PictureReader {
     const { imageTokenId } = this.#model.config
     const segments = buildSequence(ids, { imageTokenId, pictures: pictures.length })
     const plans = this.#plan(segments, pictures, look, generation.maxTokens ?? 256)
-    const work = { signal: generation.signal, onStage }
+    this.#onStage = onStage
+    // Pictures outlive a question: what they report goes to whoever asks now.
+    const work = { signal: generation.signal, onStage: (stage: AnswerStage) => this.#onStage?.(stage) }
     await this.#see(pictures, work)
     if (plans) await onLooks?.(await this.#look(ids, plans, look, generation, work))
 
@@ -136,7 +139,7 @@ export class PictureReader {
       {
         text: countRows(segments, () => config.pictureEndIds.length),
         lowRes: sum(pictures.map((picture) => lowResTokens(this.#model, picture))),
-        highRes: sum(plans?.map((plan, i) => mostTokens(geometry[i]!, plan, connector)) ?? []),
+        highRes: sum(plans?.map((plan) => mostTokens(plan, connector)) ?? []),
         answer,
       },
       llm.config.maxPositions * llm.config.ropeFactor,

@@ -71,8 +71,11 @@ export class TextTokenizer {
     this.eosId = this.#special.eos_token === undefined ? undefined : this.idOf(this.#special.eos_token)
   }
 
-  /** Reads the tokenizer's files of a model's directory. */
-  static async fromPretrained(files: PretrainedFiles): Promise<TextTokenizer> {
+  /** Reads the tokenizer's files of a model's directory; `chatTemplate` wins over the one among them. */
+  static async fromPretrained(
+    files: PretrainedFiles,
+    { chatTemplate }: Pick<TokenizerJson, 'chatTemplate'> = {},
+  ): Promise<TextTokenizer> {
     if (!(await files.has('tokenizer.json'))) {
       throw new CheckpointError(
         `There is no tokenizer.json in ${files.location}: load and save the tokenizer once with transformers, which writes it`,
@@ -83,7 +86,8 @@ export class TextTokenizer {
     return new TextTokenizer({
       tokenizer: await files.readJson('tokenizer.json'),
       config: await optional('tokenizer_config.json'),
-      chatTemplate: (await files.has(template)) ? await files.readText(template) : undefined,
+      chatTemplate:
+        chatTemplate ?? ((await files.has(template)) ? await files.readText(template) : undefined),
     })
   }
 

@@ -1,0 +1,113 @@
+// Loading a VILA-HD as it is published: `llm/`, `vision_tower/` and `mm_projector/`, each with its configuration and
+// weights, and a `config.json` over them (llava_arch.py of NVlabs/VILA).
+
+import { type LoadModelOptions, loadLanguageModel, parseLanguageModelConfig } from '@ps3js/language-model'
+import { checkpointSource, loadPretrained, readConfig } from '@ps3js/ps3-encoder'
+import {
+  CheckpointError,
+  ConfigError,
+  openCheckpoint,
+  type PretrainedFiles,
+  resolvePretrained,
+  TensorScope,
+} from '@ps3js/tensor'
+import { Connector, type ConnectorConfig, connectorConfigOf } from '@ps3js/vila-hd-connector'
+import { PictureAssistant, tokenIds } from './assistant.ts'
+import { parseRootConfig } from './config.ts'
+import { availableMemory, requireMemory, vilaHdMemory } from './memory.ts'
+import { VilaHd } from './vila-hd.ts'
+
+export interface LoadVilaHdOptions extends LoadModelOptions {
+  /** Memory that the model may take, in bytes. Default: what the machine has free, where that can be known. */
+  availableBytes?: number
+}
+
+/** VILA's own `qwen2` template. */
+const QWEN2_TEMPLATE =
+  "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are a helpful assistant<|im_end|>\\n' }}{% endif %}{% for message in messages if message['content'] is not none %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+
+/**
+ * Loads a whole VILA-HD from a directory, a base URL, or `owner/name[@revision]` of the hub. Dispose it.
+ *
+ * @throws ResourceError before any weights are read when they would not fit into memory; ConfigError, CheckpointError or
+ *   ResourceError, which name the file and what to do
+ */
+export async function loadVilaHd(
+  from: string | PretrainedFiles,
+  options: LoadVilaHdOptions = {},
+): Promise<PictureAssistant> {
+  const { availableBytes = availableMemory(), layers, onWeights, ...access } = options
+  const files = typeof from === 'string' ? await resolvePretrained(from, access) : from
+  const root = parseRootConfig(await files.readJson('config.json'))
+  const [llmFiles, towerFiles] = [files.subdirectory('llm'), files.subdirectory('vision_tower')]
+  const llmConfig = parseLanguageModelConfig(await llmFiles.readJson('config.json'))
+  const needed = vilaHdMemory(llmConfig, await readConfig(towerFiles), { layers })
+  requireMemory(needed, availableBytes, files.location)
+
+  using scope = new TensorScope()
+  const total = (needed.languageModel + needed.visionTower) / 4
+  const chatTemplate = root.chatTemplate && QWEN2_TEMPLATE
+  const language = scope.track(
+    await loadLanguageModel(llmFiles, {
+      ...access,
+      layers,
+      chatTemplate,
+      onWeights: ({ name, loaded }) => onWeights?.({ name: `llm.${name}`, loaded, total }),
+    }),
+  )
+  const read = needed.languageModel / 4
+  const { encoder, processor } = await loadPretrained(towerFiles, {
+    ...access,
+    tokenizer: null,
+    onWeights: ({ name, loaded }) =>
+      onWeights?.({ name: `vision_tower.${name}`, loaded: read + loaded, total }),
+  })
+  scope.track(encoder)
+  const connector = scope.track(
+    await loadConnector(files.subdirectory('mm_projector'), access, {
+      projectorType: root.projectorType,
+      visionWidth: encoder.config.trunk.width,
+      hiddenSize: llmConfig.hiddenSize,
+    }),
+  )
+  const { selectLayer, lookMode, looks, tokens, dynamicAspectRatio } = root
+  const model = new VilaHd(
+    { vision_tower: encoder, llm: language.model, mm_projector: connector },
+    {
+      ...{ selectLayer, lookMode, looks, tokens, dynamicAspectRatio },
+      ...tokenIds(language.tokenizer, root.pictureEnd),
+    },
+  )
+  scope.keep([language, encoder, connector])
+  const { tokenizer, stopIds, recommended } = language
+  return new PictureAssistant({ model, tokenizer, processor, stopIds, recommended })
+}
+
+async function loadConnector(
+  files: PretrainedFiles,
+  options: LoadModelOptions,
+  known: Pick<ConnectorConfig, 'visionWidth' | 'hiddenSize'> & { projectorType: string | undefined },
+): Promise<Connector> {
+  const json = (await files.has('config.json')) ? await files.readJson('config.json') : {}
+  const { mm_projector_type: own } = json as { mm_projector_type?: string }
+  const projectorType = own ?? known.projectorType
+  if (projectorType === undefined) {
+    throw new ConfigError(
+      `${files.location}/config.json lacks mm_projector_type, and so does mm_projector_cfg in the model's config.json`,
+    )
+  }
+  const checkpoint = await openCheckpoint(files, options)
+  let connector: Connector | undefined
+  try {
+    const source = checkpointSource(checkpoint, options.signal)
+    connector = new Connector(connectorConfigOf(source, { ...known, projectorType }))
+    await connector.loadStateDict(source, { signal: options.signal })
+    return connector
+  } catch (error) {
+    connector?.dispose()
+    if (!(error instanceof CheckpointError)) throw error
+    throw new CheckpointError(`${files.location}: ${error.message}`, { cause: error })
+  } finally {
+    await checkpoint.close()
+  }
+}
