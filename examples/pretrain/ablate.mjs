@@ -25,18 +25,16 @@ const COLUMNS = {
 /** Trains every variant with every seed. Returns rows of measured values by column, one value for each seed. */
 export async function ablate(directory, { config, seeds, onRun }) {
   await mkdir(directory, { recursive: true })
-  const rows = []
-  for (const [name, change] of Object.entries(VARIANTS)) {
-    const runs = []
-    for (const seed of seeds) {
+  const rows = Object.keys(VARIANTS).map((name) => ({ name, values: Object.keys(COLUMNS).map(() => []) }))
+  for (const seed of seeds) {
+    for (const { name, values } of rows) {
+      const loss = { ...config.loss, ...VARIANTS[name].loss }
+      const selection = { ...config.selection, ...VARIANTS[name].selection }
       const run = join(directory, `${name.replaceAll(/\W+/g, '-')}-${seed}`)
-      const loss = { ...config.loss, ...change.loss }
-      const selection = { ...config.selection, ...change.selection }
-      runs.push(await resultOf(run, { ...config, seed, loss, selection }))
-      onRun?.(name, seed, runs.at(-1))
+      const result = await resultOf(run, { ...config, seed, loss, selection })
+      for (const [i, metric] of Object.values(COLUMNS).entries()) values[i].push(result[metric])
+      onRun?.(name, seed, result)
     }
-    const values = Object.values(COLUMNS).map((metric) => runs.map((run) => run[metric]))
-    rows.push({ name, values })
   }
   return rows
 }
