@@ -1,4 +1,5 @@
-// What tests share: when a missing piece of the machine is a failure, and counting tensors.
+// What tests share: when a missing piece of the machine is a failure, and counting tensors,
+// and how far numbers lie apart.
 import { describe, expect } from 'vitest'
 import { memory } from '../packages/tensor/src/index.ts'
 
@@ -24,4 +25,15 @@ export async function expectNoLeak<T>(work: () => T | Promise<T>): Promise<T> {
   } finally {
     expect(memory().numTensors, `tensors left behind${after}`).toBe(before)
   }
+}
+
+/** The largest difference; infinite for NaN and for another length. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let largest = 0
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!)
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
+  }
+  return largest
 }

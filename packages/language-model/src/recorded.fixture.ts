@@ -1,9 +1,7 @@
 // Recorded outputs of transformers' Qwen2ForCausalLM, and small models of our own.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { bytesSource, nativeStatus, openSafetensors } from '@ps3js/tensor'
-import { describe } from 'vitest'
-import { requireOrSkip } from '../../../tools/test-support.ts'
+import { bytesSource, openSafetensors } from '@ps3js/tensor'
 import { type LanguageModelConfig, loadModel, parseLanguageModelConfig, Qwen2 } from './index.ts'
 
 export const RECORDED = ['qwen2-tied', 'qwen2-untied'] as const
@@ -49,23 +47,3 @@ export function smallModel(overrides: Partial<LanguageModelConfig> = {}): Qwen2 
   model.initialize(3)
   return model
 }
-
-/** Largest difference; NaN counts as infinite. */
-export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  let largest = 0
-  for (let i = 0; i < a.length; i++) {
-    const difference = Math.abs(a[i]! - b[i]!)
-    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
-  }
-  return largest
-}
-
-const native = await nativeStatus()
-
-/** Every backend that Node has. */
-export const BACKENDS = [
-  ['cpu', describe],
-  ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-] as const

@@ -1,7 +1,7 @@
 // A tape in several parts: tfjs's own gradients to the last bit, whatever runs between the parts, and nothing left.
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../tools/backends.ts'
 import { expectNoLeak } from '../../../tools/test-support.ts'
-import { BACKENDS } from '../test/backends.ts'
 import { tensorData, useBackend } from './backend/index.ts'
 import { checkpoint, gatherRows, linear } from './ops/index.ts'
 import { Random } from './random.ts'

@@ -18,9 +18,10 @@ import {
   useBackend,
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak } from '../../../tools/test-support.ts'
+import { BACKENDS } from '../../../tools/backends.ts'
+import { expectNoLeak, largestDifference } from '../../../tools/test-support.ts'
 import { Connector, type ConnectorConfig, mergeBlocks } from './index.ts'
-import { BACKENDS, largestDifference, readCase, recordedConnector } from './recorded.fixture.ts'
+import { readCase, recordedConnector } from './recorded.fixture.ts'
 
 const TYPES = [
   'identity',

@@ -1,15 +1,7 @@
 // Recorded outputs of VILA's projectors.
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import {
-  bytesSource,
-  nativeStatus,
-  openSafetensors,
-  type SafetensorsFile,
-  type StateSource,
-} from '@ps3js/tensor'
-import { describe } from 'vitest'
-import { requireOrSkip } from '../../../tools/test-support.ts'
+import { bytesSource, openSafetensors, type SafetensorsFile, type StateSource } from '@ps3js/tensor'
 import { Connector, connectorConfigOf } from './index.ts'
 
 const PROJECTORS = fileURLToPath(new URL('../fixtures/projectors', import.meta.url))
@@ -46,23 +38,3 @@ export async function recordedConnector(name: string, { places }: { places: bool
   await connector.loadStateDict(source, { ignore: (tensor) => !places && tensor.startsWith('high_res_') })
   return connector
 }
-
-/** Largest difference; NaN counts as infinite. */
-export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  let largest = 0
-  for (let i = 0; i < a.length; i++) {
-    const difference = Math.abs(a[i]! - b[i]!)
-    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference
-  }
-  return largest
-}
-
-const native = await nativeStatus()
-
-/** Every backend that Node has. */
-export const BACKENDS = [
-  ['cpu', describe],
-  ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-] as const

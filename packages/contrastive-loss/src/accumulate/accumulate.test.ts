@@ -29,8 +29,8 @@ import {
   zeros,
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../backends.fixture.ts'
 import {
   type AccumulatedGradients,
   accumulateGradients,

@@ -13,8 +13,8 @@ import {
   zeros,
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../backends.fixture.ts'
 import {
   binaryCrossEntropy,
   binaryCrossEntropyAndDice,

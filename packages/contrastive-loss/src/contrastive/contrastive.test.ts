@@ -14,8 +14,8 @@ import {
   zeros,
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../backends.fixture.ts'
 import { clipLoss, LOGIT_SCALE_RANGE, type PairOptions, sigLipLoss } from '../index.ts'
 import { expectClose, readRecorded } from '../recorded.fixture.ts'
 import { clip64, differences, type Sample64, sigLip64 } from './float64.fixture.ts'

@@ -1,7 +1,7 @@
 // Generation: batches say what each prompt says alone, caches hold what they should, and every way out frees everything.
 import { dispose, memory, slice, type Tensor, tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import {
   cacheBytesPerToken,
   type GenerateOptions,
@@ -10,7 +10,7 @@ import {
   prefill,
   type Qwen2,
 } from '../index.ts'
-import { largestDifference, smallModel } from '../recorded.fixture.ts'
+import { smallModel } from '../recorded.fixture.ts'
 
 beforeAll(() => useBackend('wasm'))
 

@@ -1,9 +1,10 @@
 // The decoder against recorded outputs of transformers, on every backend.
 import { dispose, Tape, type Tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
 import { beforeAll, expect, it } from 'vitest'
-import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { BACKENDS } from '../../../../tools/backends.ts'
+import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import { generate, KeyValueCache, nextTokenLoss, prefill } from '../index.ts'
-import { BACKENDS, largestDifference, loadRecorded, RECORDED, readRecorded } from '../recorded.fixture.ts'
+import { loadRecorded, RECORDED, readRecorded } from '../recorded.fixture.ts'
 
 // Logits up to 20 and hidden states up to 10 through three float32 layers: the noise floor is about 1e-5.
 const TOLERANCE = 2e-4

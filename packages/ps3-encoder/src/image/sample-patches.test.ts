@@ -4,6 +4,7 @@ import type { RgbImage } from '@ps3js/tensor'
 import { ImageError, InvalidArgumentError, Random } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
 import { formulaImage } from '../../../../tools/formula-image.ts'
+import { largestDifference } from '../../../../tools/test-support.ts'
 import { cubicTaps } from './cubic-taps.ts'
 import { OPENAI_MEAN, OPENAI_STD } from './normalization.ts'
 import { samplePatches } from './sample-patches.ts'
@@ -35,13 +36,6 @@ function floats(base64: string): Float32Array {
 function randomImage(height: number, width: number, seed: number): RgbImage {
   const random = new Random(seed)
   return { width, height, data: Uint8Array.from({ length: height * width * 3 }, () => random.uint32() & 255) }
-}
-
-function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length)
-  let largest = 0
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!))
-  return largest
 }
 
 /** Exact coordinates, whole picture, no separation: as slow and as plain as can be. */

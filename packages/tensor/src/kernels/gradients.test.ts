@@ -1,19 +1,11 @@
 // Every op of the table, forward and backward, on the backends that run in this process.
-import { describe, expect, it } from 'vitest'
-import { requireOrSkip } from '../../../../tools/test-support.ts'
+import { expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { checkErf } from '../../test/check-erf.ts'
 import { checkOps, type OpReport } from '../../test/check-ops.ts'
 import { OPS } from '../../test/op-table.ts'
-import { useBackend } from '../backend/index.ts'
 
-const native = await useBackend('node').then(
-  () => true,
-  () => false,
-)
-const describeNative = requireOrSkip(native, 'native TensorFlow; get it by: npm run ps3 -- native install')
-
-for (const backend of ['cpu', 'wasm', 'node'] as const) {
-  const describeHere = backend === 'node' ? describeNative : describe
+for (const [backend, describeHere] of BACKENDS) {
   describeHere(`ops on ${backend}`, () => {
     let reports: Promise<OpReport[]> | undefined
 

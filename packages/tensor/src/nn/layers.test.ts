@@ -1,7 +1,7 @@
 // The layers: shapes, the values they are made of, no tensor left, gradients to every parameter. On every backend here.
 import { beforeAll, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../test/backends.ts'
 import * as reference from '../../test/float64.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { InvalidArgumentError } from '../errors.ts'

@@ -1,7 +1,7 @@
 // AdamW's step on every backend, fused or not, against float64.
 import { beforeAll, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../test/backends.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { Random } from '../random.ts'
 import { dispose, scalar, tensor } from '../tf.ts'

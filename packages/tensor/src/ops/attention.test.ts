@@ -1,7 +1,7 @@
 // What attention costs in memory, and that going in chunks changes nothing.
 import { beforeAll, describe, expect, it } from 'vitest'
+import { describeNative } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { describeNative } from '../../test/backends.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { Random } from '../random.ts'
 import {

@@ -1,8 +1,8 @@
 // Recomputing instead of keeping: the same numbers, fewer bytes between forward and backward. Values against float64
 // references are in the layer table; here is how it lives among other gradients.
 import { beforeAll, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../test/backends.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { Mlp } from '../nn/index.ts'
 import { Random } from '../random.ts'

@@ -1,7 +1,7 @@
 // What does not fit is refused by name, with both shapes, and leaves no tensor behind.
 import { beforeAll, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../test/backends.ts'
 import { useBackend } from '../backend/index.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { PatchProjection } from '../nn/index.ts'

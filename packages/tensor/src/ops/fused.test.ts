@@ -1,7 +1,7 @@
 // Ops whose backend has a fused kernel against the same ops with plain ones, in value and in gradient.
 import { beforeAll, expect, it } from 'vitest'
+import { describeNative } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { describeNative } from '../../test/backends.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { Random } from '../random.ts'
 import { dispose, grads, mul, profile, sum, type Tensor, tensor, tidy } from '../tf.ts'

@@ -1,7 +1,7 @@
 // Products in bfloat16 against float64 ones of numbers rounded to bfloat16 here; and where they are not to be had.
 import { beforeAll, describe, expect, it } from 'vitest'
+import { describeNative } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { describeNative } from '../../test/backends.ts'
 import { tensorData, useBackend } from '../backend/index.ts'
 import { BackendError } from '../errors.ts'
 import { Random } from '../random.ts'

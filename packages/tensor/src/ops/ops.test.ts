@@ -1,6 +1,6 @@
 // Every op of this folder against float64 references, forward and backward, on the backends that run in this process.
 import { expect, it } from 'vitest'
-import { BACKENDS } from '../../test/backends.ts'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { checkLayers, type LayerReport } from '../../test/check-layers.ts'
 import { LAYERS } from '../../test/layer-table.ts'
 

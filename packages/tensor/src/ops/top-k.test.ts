@@ -1,7 +1,7 @@
 // Stable top-k: one order on every backend.
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
-import { BACKENDS } from '../../test/backends.ts'
 import { useBackend } from '../backend/index.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { Random } from '../random.ts'

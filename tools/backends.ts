@@ -1,18 +1,15 @@
 // The backends that tests in this process run on. Native TensorFlow may be missing; with CI=true that is a failure.
 import { describe } from 'vitest'
-import { requireOrSkip } from '../../../tools/test-support.ts'
-import { useBackend } from '../src/index.ts'
+import { nativeStatus } from '../packages/tensor/src/index.ts'
+import { requireOrSkip } from './test-support.ts'
 
-const native = await useBackend('node').then(
-  () => true,
-  () => false,
-)
-
+/** `describe` for tests on native TensorFlow. */
 export const describeNative = requireOrSkip(
-  native,
+  (await nativeStatus()).cpu.usable,
   'native TensorFlow; get it by: npm run ps3 -- native install',
 )
 
+/** Every backend that Node has. */
 export const BACKENDS = [
   ['cpu', describe],
   ['wasm', describe],
