@@ -9,6 +9,7 @@ export type {
   PipelineState,
   RawSample,
   RegionMap,
+  SampleQuestion,
   SampleRecord,
   SkippedSample,
   TrainingSample,

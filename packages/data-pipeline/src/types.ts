@@ -1,5 +1,21 @@
 // What flows through the pipeline: samples as they lie in shards, and as training takes them.
 
+/** A question about a picture. Boxes are [x1, y1, x2, y2] in pixels of it. */
+export interface SampleQuestion {
+  question: string
+  answer: string
+  /** What kind of question it is, such as `word` or `count`. */
+  kind?: string
+  /** Of what is asked about. */
+  boxes: number[][]
+  /** Where to find that, where it is a part of something. */
+  around?: number[][]
+  /** Of other things of which the same kind of question has another answer. */
+  distractors?: number[][]
+  /** The long side, in pixels, that the picture needs for the answer to be told. */
+  minResolution?: number
+}
+
 /** Captions and boxes as NVlabs/PS3 reads them; other fields are kept and ignored. */
 export interface SampleRecord {
   /** One caption per box. */
@@ -10,6 +26,8 @@ export interface SampleRecord {
   global_text?: string | string[]
   /** What kind of picture it is, such as `natural` or `document`. */
   type?: string
+  /** Ours; the reference ignores it. */
+  questions?: SampleQuestion[]
 }
 
 /** One sample as it lies in a shard: the encoded picture and its record. */

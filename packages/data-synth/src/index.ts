@@ -1,8 +1,17 @@
 // @ps3js/data-synth: synthetic high-resolution scenes and documents with exact boxes, captions and texts.
 
+export { type DrawMarksOptions, drawMarks } from './marks.ts'
 export { PICTURE_KINDS, type PictureKind, type SynthesizeOptions } from './options.ts'
 export { type DrawPictureOptions, drawPicture, type SynthPicture } from './picture.ts'
-export { MIN_OBJECT_PIXELS, MIN_X_HEIGHT_PIXELS, minResolution } from './resolution.ts'
+export type { QuestionKind } from './question-kinds.ts'
+export { type AskOptions, askQuestions, QUESTIONS_ABOUT, type SynthQuestion } from './questions.ts'
+export {
+  MIN_OBJECT_PIXELS,
+  MIN_X_HEIGHT_PIXELS,
+  minResolution,
+  RESOLUTIONS,
+  type Resolution,
+} from './resolution.ts'
 export { pictureRandom } from './seeding.ts'
 export { type DrawShapesOptions, drawShapes, type ShapesPicture, shapeCaptions } from './shapes.ts'
 export { synthesize } from './synthesize.ts'

@@ -1,6 +1,6 @@
 // `ps3 data synth`: what it writes, prints, and says to mistakes.
 
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readShardIndex } from '@ps3js/data-pipeline'
 import { describe, expect, it } from 'vitest'
@@ -45,6 +45,17 @@ describe('ps3 data synth', () => {
     })
   })
 
+  it('adds questions, which inspect shows', async () => {
+    await inTempDir(async (directory) => {
+      const out = join(directory, 'marks')
+      await synth(out, '--kind', 'marks', '--size', '512x512', '--questions', '4')
+      const page = join(directory, 'page.html')
+      const { stdout } = await ps3(['data', 'inspect', out, '--out', page])
+      expect(stdout).toMatch(/questions about a picture +4 +4 +4 +4\n/)
+      expect((await readFile(page, 'utf8')).match(/4 questions/g)).toHaveLength(3)
+    })
+  })
+
   it('stops at Ctrl-C without leaving a half-written shard', async () => {
     await inTempDir(async (directory) => {
       const out = join(directory, 'cut')
@@ -65,7 +76,7 @@ describe('ps3 data synth', () => {
   it.each([
     [['--kind', 'scenes', '--size', '4k'], /--size 4k: give width x height/],
     [['--kind', 'scenes', '--size', '100x100'], /512 to 8192/],
-    [['--kind', 'photos'], /scenes, documents, shapes/],
+    [['--kind', 'photos'], /scenes, documents, shapes, marks/],
     [['--kind', 'shapes', '--size', '96x64'], /square/],
     [['--kind', 'shapes', '--split', 'test'], /train, heldout/],
   ])('%j is a mistake', async (args, message) => {

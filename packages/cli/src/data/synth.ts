@@ -13,6 +13,7 @@ interface SynthFlags {
   size?: { width: number; height: number }
   seed: number
   split: Split
+  questions: number
   workers?: number
   out: string
   json?: boolean
@@ -23,6 +24,7 @@ const DEFAULT_SIZE = {
   scenes: { width: 3780, height: 3780 },
   documents: { width: 3780, height: 3780 },
   shapes: { width: 480, height: 480 },
+  marks: { width: 3780, height: 3780 },
 } as const
 
 export function registerSynth(data: Command, context: CliContext): void {
@@ -40,6 +42,7 @@ export function registerSynth(data: Command, context: CliContext): void {
       oneOf('--split', ['train', 'heldout']),
       'train' as const,
     )
+    .option('--questions <n>', 'questions with answers and boxes about each picture', whole('--questions'), 0)
     .option('--workers <n>', 'threads; 0 draws in the main one (default: one per core)', whole('--workers'))
     .option('--json', 'print one JSON object')
     .action(async ({ kind, out, size = DEFAULT_SIZE[kind], json, ...flags }: SynthFlags) => {

@@ -1,5 +1,6 @@
 // The contact sheet: one self-contained page with pictures, their boxes and captions, statistics, and what was skipped.
 
+import type { SampleQuestion } from '../types.ts'
 import type { Inspection, ShownSample } from './inspect.ts'
 import type { Distribution } from './statistics.ts'
 
@@ -64,7 +65,7 @@ function skips({ skippedCount, skippedBy, skipped }: Inspection): string {
 }
 
 function card({ key, shard, width, height, record, thumbnail }: ShownSample): string {
-  const { text = [], box = [], global_text: globalText, type } = record
+  const { text = [], box = [], global_text: globalText, type, questions = [] } = record
   const line = (Math.max(width, height) / 160).toFixed(1)
   const rects = box.map(([x1 = 0, y1 = 0, x2 = 0, y2 = 0], i) => {
     const place = `x="${x1}" y="${y1}" width="${x2 - x1}" height="${y2 - y1}"`
@@ -76,7 +77,18 @@ function card({ key, shard, width, height, record, thumbnail }: ShownSample): st
   const overall = [globalText ?? []].flat().map((caption) => `<p>${escapeHtml(caption)}</p>`)
   const source = `data:image/jpeg;base64,${Buffer.from(thumbnail).toString('base64')}`
   return `<figure><div><img src="${source}" alt="${escapeHtml(key)}" loading="lazy"><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none">${rects.join('')}</svg></div>
-<figcaption><b>${escapeHtml(key)}</b> ${width} × ${height}${type ? `, ${escapeHtml(type)}` : ''} <small>${escapeHtml(shard)}</small>${overall.join('')}<ol>${captions.join('')}</ol></figcaption></figure>`
+<figcaption><b>${escapeHtml(key)}</b> ${width} × ${height}${type ? `, ${escapeHtml(type)}` : ''} <small>${escapeHtml(shard)}</small>${overall.join('')}<ol>${captions.join('')}</ol>${asked(questions)}</figcaption></figure>`
+}
+
+/** Questions with their answers, and where these are to be found. */
+function asked(questions: readonly SampleQuestion[]): string {
+  if (questions.length === 0) return ''
+  const items = questions.map(({ question, answer, kind, minResolution, boxes }) => {
+    const places = boxes.map((box) => `[${box.map(short).join(', ')}]`).join(' ')
+    const facts = [kind, minResolution && `from ${minResolution} px`, places].filter(Boolean).join(', ')
+    return `<li>${escapeHtml(question)} <b>${escapeHtml(answer)}</b> <small>${escapeHtml(facts)}</small></li>`
+  })
+  return `<details open><summary>${questions.length} questions</summary><ul>${items.join('')}</ul></details>`
 }
 
 /** Hues that differ from each other for neighbouring numbers: steps of the golden angle. */

@@ -68,6 +68,35 @@ describe('inspectDataset', () => {
     })
   })
 
+  it('shows questions with their answers, as text, and skips records whose questions are none', async () => {
+    await inTempDir(async (directory) => {
+      const png = await picture(1)
+      const question = { question: 'What says <b>?', answer: 'A&B', kind: 'word', boxes: [[2, 3, 20, 30]] }
+      const bad = [{ ...question, answer: '' }, { ...question, boxes: [[1, 2]] }, { question: 'What?' }]
+      const entries: Entry[] = [
+        ['a.png', png],
+        ['a.json', JSON.stringify(record(1, { questions: [{ ...question, minResolution: 756 }] }))],
+        ...bad.flatMap((one, i): Entry[] => [
+          [`b${i}.png`, png],
+          [`b${i}.json`, JSON.stringify({ ...record(2), questions: [one] })],
+        ]),
+      ]
+      const path = join(directory, 'x.tar')
+      await writeFile(path, await makeTar(entries))
+      const inspection = await inspectDataset(openShards(path))
+      expect(inspection).toMatchObject({ samples: 1, skippedCount: 3 })
+      expect(inspection.distributions['questions about a picture']).toMatchObject({ count: 1, mean: 1 })
+      expect(inspection.skipped.map(({ reason }) => reason)).toEqual([
+        expect.stringMatching(/question 0 needs a text/),
+        expect.stringMatching(/box 0 is \[1,2\]/),
+        expect.stringMatching(/question 0 needs a text/),
+      ])
+      const page = contactSheet('x', inspection)
+      expect(page).toContain('What says &#60;b&#62;? <b>A&#38;B</b>')
+      expect(page).toContain('word, from 756 px, [2, 3, 20, 30]')
+    })
+  })
+
   it('draws what it shows evenly from all, the same for a seed', async () => {
     await inTempDir(async (directory) => {
       const { single } = await writeShards(directory, { shards: 2, each: 20 })

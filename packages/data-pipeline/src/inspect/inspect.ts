@@ -50,6 +50,7 @@ const NAMES = [
   'shorter side of a box in pixels',
   'words of a caption',
   'words of a global caption',
+  'questions about a picture',
 ] as const
 export type DistributionName = (typeof NAMES)[number]
 
@@ -122,7 +123,7 @@ function count(
   values: Record<DistributionName, number[]>,
   result: Pick<Inspection, 'types' | 'withGlobalText'>,
 ): void {
-  const { text = [], box = [], global_text: globalText, type } = record
+  const { text = [], box = [], global_text: globalText, type, questions } = record
   values['picture width'].push(width)
   values['picture height'].push(height)
   values['boxes of a picture'].push(box.length)
@@ -132,6 +133,7 @@ function count(
   }
   for (const caption of text) values['words of a caption'].push(words(caption))
   for (const caption of [globalText ?? []].flat()) values['words of a global caption'].push(words(caption))
+  if (questions) values['questions about a picture'].push(questions.length)
   if (globalText !== undefined) result.withGlobalText++
   const name = type ?? 'no type'
   result.types[name] = (result.types[name] ?? 0) + 1

@@ -4,7 +4,8 @@ import { InvalidArgumentError } from '@ps3js/tensor'
 import type { SampleRecord } from '../types.ts'
 
 /**
- * Parses and checks a record: as many captions as boxes, four finite numbers a box, captions that are texts.
+ * Parses and checks a record: as many captions as boxes, four finite numbers a box, captions that are texts; likewise its
+ * questions.
  *
  * @throws InvalidArgumentError saying what is wrong
  */
@@ -18,7 +19,7 @@ export function parseRecord(bytes: Uint8Array): SampleRecord {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidArgumentError('its record is no object of text, box and global_text')
   }
-  const { text, box, global_text: globalText, type } = value as Record<string, unknown>
+  const { text, box, global_text: globalText, type, questions } = value as Record<string, unknown>
   if (text === undefined && box === undefined && globalText === undefined) {
     throw new InvalidArgumentError('its record has neither text and box nor global_text')
   }
@@ -42,7 +43,23 @@ export function parseRecord(bytes: Uint8Array): SampleRecord {
   if (type !== undefined && type !== null && typeof type !== 'string') {
     throw new InvalidArgumentError('type must be a text')
   }
+  if (questions !== undefined) checkQuestions(questions)
   return value as SampleRecord
+}
+
+function checkQuestions(questions: unknown): void {
+  if (!Array.isArray(questions)) throw new InvalidArgumentError('questions must be a list')
+  for (const [i, one] of questions.entries()) {
+    const { question, answer, boxes, around = [], distractors = [] } = Object(one) as Record<string, unknown>
+    if (typeof question !== 'string' || typeof answer !== 'string' || isBlank(question) || isBlank(answer)) {
+      throw new InvalidArgumentError(`question ${i} needs a text for question and one for answer`)
+    }
+    for (const list of [boxes, around, distractors]) {
+      if (!Array.isArray(list))
+        throw new InvalidArgumentError(`question ${i} has boxes that are no list: give at least boxes: []`)
+      list.forEach(checkBox)
+    }
+  }
 }
 
 const isTexts = (value: unknown): value is string[] =>

@@ -1,7 +1,10 @@
 // Picture i of a dataset as its shard holds it: JPEG bytes and a record.
-import { createCanvas, ImageData } from '@napi-rs/canvas'
+import { type Canvas, createCanvas, ImageData } from '@napi-rs/canvas'
 import type { SampleRecord } from '@ps3js/data-pipeline'
+import type { Random } from '@ps3js/tensor'
+import { drawMarks } from '../../marks.ts'
 import type { PictureKind } from '../../options.ts'
+import { askQuestions } from '../../questions.ts'
 import { pictureRandom } from '../../seeding.ts'
 import { drawShapes } from '../../shapes.ts'
 import type { RgbPicture, Split, SynthObject } from '../../types.ts'
@@ -13,6 +16,8 @@ export interface DatasetSettings {
   height: number
   seed: number
   split: Split
+  /** About each picture; left out for none. */
+  questions?: number
 }
 
 export interface EncodedPicture {
@@ -24,33 +29,37 @@ export interface EncodedPicture {
 const JPEG_QUALITY = 92
 
 export async function encodePicture(settings: DatasetSettings, index: number): Promise<EncodedPicture> {
-  const { kind, width, height, seed, split } = settings
+  const { seed, questions } = settings
   const random = pictureRandom(seed, index)
-  if (kind === 'shapes') {
-    const { image, objects, globalCaption } = drawShapes({ random, size: width, split })
-    return {
-      picture: toCanvas(image).encodeSync('jpeg', JPEG_QUALITY),
-      record: recordOf(settings, objects, globalCaption, kind),
-    }
-  }
-  const { canvas, objects, globalCaption, domain } = await drawOnCanvas(kind, {
-    random,
-    width,
-    height,
-    split,
-  })
-  return {
-    picture: canvas.encodeSync('jpeg', JPEG_QUALITY),
-    record: recordOf(settings, objects, globalCaption, domain),
-  }
+  const { canvas, ...truth } = await draw(settings, random)
+  const picture = canvas.encodeSync('jpeg', JPEG_QUALITY)
+  const record = recordOf(settings, truth)
+  if (questions === undefined) return { picture, record }
+  const longSide = Math.max(settings.width, settings.height)
+  const asked = askQuestions(truth.objects, { kind: settings.kind, random, count: questions, longSide })
+  return { picture, record: { ...record, questions: asked } }
+}
+
+interface Truth {
+  objects: readonly SynthObject[]
+  globalCaption: string
+  domain: string
+}
+
+async function draw(
+  { kind, width, height, split }: DatasetSettings,
+  random: Random,
+): Promise<Truth & { canvas: Canvas }> {
+  if (kind === 'scenes' || kind === 'documents') return drawOnCanvas(kind, { random, width, height, split })
+  const drawSquare = kind === 'shapes' ? drawShapes : drawMarks
+  const { image, ...truth } = drawSquare({ random, size: width, split })
+  return { canvas: toCanvas(image), ...truth, domain: kind }
 }
 
 /** The reference's four fields; its reader ignores the others. */
 function recordOf(
   { kind, width, height, split }: DatasetSettings,
-  objects: readonly SynthObject[],
-  globalCaption: string,
-  domain: string,
+  { objects, globalCaption, domain }: Truth,
 ): SampleRecord {
   const record = {
     text: objects.map(({ caption }) => caption),

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { readShardIndex } from '@ps3js/data-pipeline'
+import { openDataset, readShardIndex } from '@ps3js/data-pipeline'
 import { InvalidArgumentError, ResourceError } from '@ps3js/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundleForNode } from '../../../../../tools/node-bundle.ts'
@@ -64,6 +64,32 @@ describe('synthesize', () => {
     expect(record.objects.length).toBe(record.text.length)
     expect(record).toMatchObject({ type: 'scenes', width: 768, height: 512, split: 'train' })
     expect(Object.keys(record.objects[0])).toEqual(['kind', 'color', 'text', 'minResolution', 'split'])
+  })
+
+  it('writes questions into the records, on any number of threads, and none unless asked', async () => {
+    const [plain, threads, none] = [await directory(), await directory(), await directory()]
+    const marks = { kind: 'marks', width: 512, height: 512, count: 3 } as const
+    await write({ ...marks, directory: plain, workers: 0, questions: 5 })
+    await write({ ...marks, directory: threads, workers: 2, questions: 5 })
+    await write({ ...marks, directory: none, workers: 0 })
+    expect(await sums(threads)).toEqual(await sums(plain))
+    const { source } = await openDataset(plain)
+    for await (const { sample } of source.read(0, {})) {
+      expect(sample!.record.questions).toHaveLength(5)
+      expect(Object.keys(sample!.record.questions![0]!).toSorted()).toEqual([
+        'answer',
+        'around',
+        'boxes',
+        'distractors',
+        'kind',
+        'minResolution',
+        'question',
+      ])
+    }
+    expect(await readFile(join(none, 'records-000000.tar'), 'latin1')).not.toContain('questions')
+    await expect(write({ ...marks, directory: none, workers: 0, questions: 2000 })).rejects.toThrow(
+      /questions 2000/,
+    )
   })
 
   it('goes on after an abort and refuses another dataset in the same directory', async () => {

@@ -15,12 +15,14 @@ const WORKER = new URL('./worker.js', import.meta.url)
 /** `workerFile`: the compiled worker, where it does not lie beside this file. */
 export async function synthesize(options: SynthesizeOptions, workerFile: URL = WORKER): Promise<ShardIndex> {
   const { kind, count, width, height, seed, split = 'train', directory, signal, onProgress } = options
+  const { questions = 0 } = options
   const workers = options.workers ?? availableParallelism()
   checkSize(kind, width, height)
   requireWhole('count', count, 1, 999_999_999)
   requireWhole('seed', seed, 0, 2 ** 32 - 1)
   requireWhole('workers', workers, 0, 256)
-  const settings = { kind, width, height, seed, split }
+  requireWhole('questions', questions, 0, 1000)
+  const settings = { kind, width, height, seed, split, ...(questions > 0 && { questions }) }
   const origin = `data-synth ${JSON.stringify({ ...settings, count })}`
   await using writer = await ShardWriter.open(directory, { ...SHARD, origin, signal })
   const keyOf = (index: number) => `${kind}-${split}-${seed}-${String(index).padStart(9, '0')}`
@@ -31,7 +33,7 @@ export async function synthesize(options: SynthesizeOptions, workerFile: URL = W
   report()
   if (missing.length === 0) return writer.finish()
   // Fonts are the process's: registered here, before threads could do so at once.
-  if (kind !== 'shapes') await loadAssets()
+  if (kind === 'scenes' || kind === 'documents') await loadAssets()
   const drawers = openDrawers(settings, Math.min(workers, missing.length), workerFile)
   try {
     const asked: Promise<EncodedPicture>[] = []

@@ -1,0 +1,196 @@
+// Coloured shapes that each carry a dot and a label, of a size for every resolution: the toy that questions are about.
+// Drawn straight into RGB bytes, whole pictures of 4K in a fraction of the time that scenes take.
+import { InvalidArgumentError, type Random } from '@ps3js/tensor'
+import { inkOn, type Rgb, shadeOf } from './colors.ts'
+import { GLYPH_ROWS, GLYPH_X_ROWS, isInk, textColumns } from './glyphs.ts'
+import { MIN_OBJECT_PIXELS, MIN_X_HEIGHT_PIXELS, minResolution, RESOLUTIONS } from './resolution.ts'
+import { COLORS, COMBINATIONS, noise, SHAPES, type ShapesPicture } from './shapes.ts'
+import { pick, splitOfWord } from './splits.ts'
+import type { Box, RgbPicture, Split, SynthObject } from './types.ts'
+import { WORDS } from './words.ts'
+
+type Color = (typeof COLORS)[number]
+
+const KINDS = Object.keys(SHAPES) as (keyof typeof SHAPES)[]
+
+/** Four kinds of shapes, one of the first, two of the second ...: every number is as often the answer. */
+const MEMBERS = [1, 2, 3, 4]
+const CELLS = 5
+
+/** Longest word on a label, in letters. */
+const LONGEST_WORD = 4
+
+/**
+ * Side of a picture over that of the finest dots, and likewise of labels: at its own size a dot is no less than 13 pixels,
+ * and a letter's strokes no less than 2.
+ */
+const FINEST = 0.6
+
+/** Specks, as a share of a shape's box: where a scale skips pixels, the one that it takes of a dot tells nothing. */
+const SPECKLED = 0.25
+
+export interface DrawMarksOptions {
+  random: Random
+  /** Width and height in pixels, at least 512. Default 3780. */
+  size?: number
+  split?: Split
+}
+
+/**
+ * Draws ten shapes on noise. Objects are shapes, dots and labels; a dot and a label lie within their shape's box.
+ * @throws InvalidArgumentError when the picture is too small
+ */
+export function drawMarks({ random, size = 3780, split = 'train' }: DrawMarksOptions): ShapesPicture {
+  if (!Number.isInteger(size) || size < 512)
+    throw new InvalidArgumentError(`size ${size} must be a whole number of at least 512 pixels`)
+  const image = ground(random, size)
+  const cell = size / CELLS
+  const places = random.shuffle(Array.from({ length: CELLS * CELLS }, (_, i) => i))
+  const kinds = random.shuffle([...KINDS]).slice(0, MEMBERS.length)
+  const members = kinds.flatMap((kind, i) => {
+    const combinations = random.shuffle(COMBINATIONS[split].filter((one) => one.kind === kind))
+    return Array.from({ length: MEMBERS[i]! }, (_, k) => combinations[k % combinations.length]!)
+  })
+  const objects = members.flatMap(({ color, kind }, i) => {
+    // Odd, so that a centre pixel exists and every shape touches all four sides of its box.
+    const side = Math.floor(cell * (0.25 + 0.17 * random.uniform())) | 1
+    const place = places[i]!
+    const x = Math.floor((place % CELLS) * cell + random.uniform() * (cell - side))
+    const y = Math.floor(Math.floor(place / CELLS) * cell + random.uniform() * (cell - side))
+    const box: Box = [x, y, x + side, y + side]
+    paintShape(image, box, SHAPES[kind], shadeOf(random, color), random)
+    const name = `the ${color} ${kind}`
+    const shape = { box, caption: name, text: '', color, kind }
+    // One in the upper half, the other in the lower.
+    const half = Math.floor(side / 2)
+    const [dotTop, labelTop] = random.integer(2) ? [y, y + half] : [y + half, y]
+    const colors = random.shuffle(COLORS.filter((one) => one !== color))
+    const dot = addDot(image, [x, dotTop, x + side, dotTop + half], colors[0]!, random)
+    const label = addLabel(image, [x, labelTop, x + side, labelTop + half], colors[1]!, split, random)
+    return [
+      { ...shape, minResolution: minResolution(size, side, MIN_OBJECT_PIXELS), split },
+      { ...dot, caption: `the dot on ${name}`, split },
+      { ...label, caption: `the label on ${name}`, split },
+    ]
+  })
+  return { image, objects, globalCaption: `coloured shapes: ${kinds.join(', ')}` }
+}
+
+const TILE = 512
+
+/** Noise like that of shapes. Drawn once for a small tile, whose rows lie in random order and places. */
+function ground(random: Random, size: number): RgbPicture {
+  const tile = noise(random, TILE)
+  const data = new Uint8Array(size * size * 3)
+  for (let y = 0; y < size; y++) {
+    const row = 3 * TILE * random.integer(TILE)
+    const turn = random.integer(TILE)
+    for (let x = -turn; x < size; x += TILE) {
+      const from = row + 3 * Math.max(0, -x)
+      data.set(tile.subarray(from, row + 3 * Math.min(TILE, size - x)), 3 * (y * size + Math.max(0, x)))
+    }
+  }
+  return { width: size, height: size, data }
+}
+
+/** What an object of `needed` pixels measures in a picture of `size`, evenly over resolutions and magnitudes in each. */
+function extentOf(random: Random, size: number, needed: number): number {
+  const finest = FINEST * size
+  const steps = RESOLUTIONS.filter((_, i) => i === 0 || RESOLUTIONS[i - 1]! < finest)
+  const i = random.integer(steps.length)
+  const high = Math.min(steps[i]!, finest)
+  const low = i === 0 ? 0.8 * high : RESOLUTIONS[i - 1]! * 1.001
+  return (needed * size) / (low * (high / low) ** random.uniform())
+}
+
+type Part = Omit<SynthObject, 'caption' | 'split'>
+
+/** A dot somewhere in the area. */
+function addDot(image: RgbPicture, area: Box, color: Color, random: Random): Part {
+  const size = image.width
+  const room = area[3] - area[1]
+  const side = Math.min(Math.round(extentOf(random, size, MIN_OBJECT_PIXELS)), room - 2)
+  const box = placeIn(area, side, side, random)
+  const isDisc = (x: number, y: number) => (2 * x - side) ** 2 + (2 * y - side) ** 2 <= side ** 2
+  paint(image, box, isDisc, shadeOf(random, color))
+  return { box, text: '', color, kind: 'dot', minResolution: minResolution(size, side, MIN_OBJECT_PIXELS) }
+}
+
+/** A plate with a number or a short word somewhere in the area. */
+function addLabel(image: RgbPicture, area: Box, color: Color, split: Split, random: Random): Part {
+  const size = image.width
+  const text = random.integer(2) ? pick(random, NUMBERS[split]) : pick(random, SHORT_WORDS[split])
+  const [columns, rows] = [textColumns(text) + 2, GLYPH_ROWS + 2]
+  // Pixels for each column and row, no more than there is room for.
+  const unit = Math.min(
+    extentOf(random, size, MIN_X_HEIGHT_PIXELS) / GLYPH_X_ROWS,
+    (area[2] - area[0]) / columns,
+    (area[3] - area[1]) / rows,
+  )
+  const box = placeIn(area, Math.floor(columns * unit), Math.floor(rows * unit), random)
+  const shade = shadeOf(random, color)
+  paint(image, box, () => true, shade)
+  const isLetter = (x: number, y: number) => {
+    const [column, row] = [Math.floor(x / unit) - 1, Math.floor(y / unit) - 1]
+    return column >= 0 && column < columns - 2 && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
+  }
+  paint(image, box, isLetter, inkOn(shade))
+  const needs = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
+  return { box, text, color, kind: 'label', minResolution: needs }
+}
+
+const ofSplits = (texts: readonly string[]): Record<Split, string[]> => ({
+  train: texts.filter((text) => splitOfWord(text) === 'train'),
+  heldout: texts.filter((text) => splitOfWord(text) === 'heldout'),
+})
+
+/** Held out are numbers, not digits: 10 to 99. */
+const NUMBERS = ofSplits(Array.from({ length: 90 }, (_, i) => String(10 + i)))
+
+const SHORT_WORDS = ofSplits(
+  [...new Set(Object.values(WORDS).flatMap((words) => words.map((word) => word.toUpperCase())))].filter(
+    (word) => word.length <= LONGEST_WORD,
+  ),
+)
+
+function placeIn([x1, y1, x2, y2]: Box, width: number, height: number, random: Random): Box {
+  const x = x1 + random.integer(x2 - x1 - width + 1)
+  const y = y1 + random.integer(y2 - y1 - height + 1)
+  return [x, y, x + width, y + height]
+}
+
+/** Every pixel of the box whose centre lies inside. x, y: from the box's corner to that centre. */
+function paint(
+  { width, data }: RgbPicture,
+  [x1, y1, x2, y2]: Box,
+  inside: (x: number, y: number) => boolean,
+  [r, g, b]: Rgb,
+): void {
+  for (let y = y1; y < y2; y++) {
+    for (let x = x1, at = (y * width + x1) * 3; x < x2; x++, at += 3) {
+      if (!inside(x - x1 + 0.5, y - y1 + 0.5)) continue
+      data[at] = r
+      data[at + 1] = g
+      data[at + 2] = b
+    }
+  }
+}
+
+/** A shape, and specks of all colours over its box. */
+function paintShape(
+  image: RgbPicture,
+  box: Box,
+  inside: (x: number, y: number) => boolean,
+  color: Rgb,
+  random: Random,
+): void {
+  const [left, top, right, bottom] = box
+  const centre = (right - left) / 2
+  paint(image, box, (x, y) => inside((x - centre) / (centre - 0.5), (y - centre) / (centre - 0.5)), color)
+  const grain = Math.max(1, Math.round(image.width / 1260))
+  const [columns, rows] = [Math.floor((right - left) / grain), Math.floor((bottom - top) / grain)]
+  for (let i = Math.floor(SPECKLED * columns * rows); i > 0; i--) {
+    const [x, y] = [left + grain * random.integer(columns), top + grain * random.integer(rows)]
+    paint(image, [x, y, x + grain, y + grain], () => true, shadeOf(random, pick(random, COLORS)))
+  }
+}
