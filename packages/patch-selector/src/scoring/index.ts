@@ -1,4 +1,5 @@
 export { HighResFeatures, type HighResFeaturesConfig, SELECTION_IMAGE_SIZE } from './high-res-features.ts'
+export { probabilityMaps } from './probability-maps.ts'
 export {
   type SelectionFeatures,
   SelectionHead,

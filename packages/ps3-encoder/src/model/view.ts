@@ -8,6 +8,7 @@ import {
   type PatchSelection,
   type ProbabilityMap,
   type ProbabilityMaps,
+  probabilityMaps,
   type SelectionFeatures,
 } from '@ps3js/patch-selector'
 import { dispose, InvalidArgumentError, type Tensor, tidy } from '@ps3js/tensor'
@@ -92,11 +93,11 @@ export class LowResView {
   /** Per low-res patch how much it deserves a closer look, without and with a prompt. */
   async probabilities(prompt?: Prompt): Promise<Probabilities> {
     const { model, features } = this.#alive()
-    const bottomUp = await toMaps(() => model.selector.probabilities(features))
+    const bottomUp = await taken(model.selector.probabilities(features))
     if (prompt === undefined) return { bottomUp, topDown: null }
     const embedded = await this.#embed(prompt)
     try {
-      const topDown = await toMaps(() => model.selector.probabilities(features, embedded.tensor))
+      const topDown = await taken(model.selector.probabilities(features, embedded.tensor))
       return { bottomUp, topDown }
     } finally {
       embedded.release()
@@ -255,17 +256,9 @@ export class LowResView {
   }
 }
 
-async function toMaps(compute: () => Tensor): Promise<ProbabilityMap[]> {
-  const probabilities = compute()
+async function taken(probabilities: Tensor): Promise<ProbabilityMap[]> {
   try {
-    const [, height, width] = probabilities.shape as [number, number, number]
-    const data = (await probabilities.data()) as Float32Array
-    const cells = height * width
-    return Array.from({ length: data.length / cells }, (_, i) => ({
-      height,
-      width,
-      data: data.slice(i * cells, (i + 1) * cells),
-    }))
+    return await probabilityMaps(probabilities)
   } finally {
     probabilities.dispose()
   }

@@ -1,7 +1,7 @@
 // What a model can do, measured on samples that it was not trained on: retrieval, zero-shot classification, and where it
 // looks when asked. Runs wherever the encoder runs.
 
-import type { Box } from '@ps3js/patch-selector'
+import { type Box, probabilityMaps } from '@ps3js/patch-selector'
 import type { PS3Encoder, Tokenizer } from '@ps3js/ps3-encoder'
 import {
   concat,
@@ -15,7 +15,7 @@ import {
   tensorData,
   tidy,
 } from '@ps3js/tensor'
-import { type ForwardOptions, pretrainForward, probabilityMaps } from '../pretrain/forward.ts'
+import { type ForwardOptions, pretrainForward } from '../pretrain/forward.ts'
 import { type CaptionedPicture, collate } from '../run/collate.ts'
 import {
   type RetrievalMetrics,

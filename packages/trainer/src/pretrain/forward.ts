@@ -7,7 +7,7 @@ import {
   chooseBatchPatches,
   type GridSize,
   type PatchSelection,
-  type ProbabilityMap,
+  probabilityMaps,
 } from '@ps3js/patch-selector'
 import {
   mixRows,
@@ -23,7 +23,6 @@ import {
   l2Normalize,
   type Tensor,
   TensorScope,
-  tensorData,
   withLinearPrecision,
 } from '@ps3js/tensor'
 import type { PretrainBatch } from './batch.ts'
@@ -178,16 +177,4 @@ async function choose(
   })
   const chosen = chooseBatchPatches({ grids, budget }, choices)
   return shared.perSample(chosen.map((looks) => looks[0]!))
-}
-
-/** [B, h, w] as plain arrays, one per picture. */
-export async function probabilityMaps(probabilities: Tensor): Promise<ProbabilityMap[]> {
-  const [batch, height, width] = probabilities.shape as [number, number, number]
-  const data = await tensorData(probabilities)
-  const cells = height * width
-  return Array.from({ length: batch }, (_, i) => ({
-    height,
-    width,
-    data: data.slice(i * cells, (i + 1) * cells),
-  }))
 }

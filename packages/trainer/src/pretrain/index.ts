@@ -1,6 +1,6 @@
 export type { PretrainBatch } from './batch.ts'
 export { type BlockRunner, checkpointedBlocks, plainBlocks } from './blocks.ts'
-export { type ForwardOptions, type ForwardOutput, pretrainForward, probabilityMaps } from './forward.ts'
+export { type ForwardOptions, type ForwardOutput, pretrainForward } from './forward.ts'
 export {
   type LossWeights,
   type PretrainLosses,
