@@ -103,7 +103,7 @@ static void WriteRows(const GradRows (&parts)[2], int64_t head, int64_t width, c
 static bool HeadGrad(const GradEntry& entry, int64_t head, int64_t width) {
   static thread_local Scratch scratch;
   const Rows& queries = entry.inputs.q;
-  const int64_t keys = entry.inputs.k[0].count + entry.inputs.k[1].count, padded = RoundUp(keys, kKeyStrip);
+  const int64_t keys = Count(entry.inputs.k), padded = RoundUp(keys, kKeyStrip);
   const int64_t columns = RoundUp(width, kLanes);
   float* keys_across = scratch.Get(padded * (2 * width + 3 * columns) + kGradBlock * (2 * padded + 4 * columns));
   if (!keys_across) return false;

@@ -27,10 +27,10 @@ struct Rows {
 
 struct AttentionProblem {
   int64_t batch, heads, kv_heads, width;  // width of one head
-  // Of one batch entry: queries, output, and keys and values in up to two parts, one after the other.
+  // Of one batch entry: queries, output, and keys and values in up to three parts, one after the other.
   struct Entry {
     Rows q;
-    Rows k[2], v[2];
+    Rows k[3], v[3];
     float* out;
     int64_t out_stride;
   };
@@ -114,39 +114,42 @@ static inline int StripVectors(int64_t c, int64_t padded_width) {
 
 static inline int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
+static inline int64_t Count(const Rows (&parts)[3]) { return parts[0].count + parts[1].count + parts[2].count; }
+
+// Where the columns of `head` of a key (or value) lie, and the bias still to be added there; null beyond the last one.
+struct Place {
+  const float *row, *bias;
+};
+static inline Place Find(const Rows (&parts)[3], int64_t key, int64_t head, int64_t width) {
+  for (const Rows& part : parts) {
+    if (key < part.count)
+      return {part.data + key * part.stride + head * width, part.bias ? part.bias + head * width : nullptr};
+    key -= part.count;
+  }
+  return {nullptr, nullptr};
+}
+
 // Keys of one head, transposed: strips of 24 keys, each [D][24], zero beyond the last key.
-static void PackKeys(const Rows (&parts)[2], int64_t head, int64_t width, int64_t from, int64_t to, float* packed) {
+static void PackKeys(const Rows (&parts)[3], int64_t head, int64_t width, int64_t from, int64_t to, float* packed) {
   for (int64_t key = from; key < to; ++key) {
     float* target = packed + key / kKeyStrip * kKeyStrip * width + key % kKeyStrip;
-    const bool second = key >= parts[0].count;
-    const Rows& part = parts[second];
-    const int64_t row = second ? key - parts[0].count : key;
-    if (row >= part.count) {
-      for (int64_t d = 0; d < width; ++d) target[d * kKeyStrip] = 0.f;
-      continue;
-    }
-    const float* source = part.data + row * part.stride + head * width;
-    const float* bias = part.bias ? part.bias + head * width : nullptr;
-    for (int64_t d = 0; d < width; ++d) target[d * kKeyStrip] = source[d] + (bias ? bias[d] : 0.f);
+    const Place source = Find(parts, key, head, width);
+    for (int64_t d = 0; d < width; ++d)
+      target[d * kKeyStrip] = source.row ? source.row[d] + (source.bias ? source.bias[d] : 0.f) : 0.f;
   }
 }
 
 // Values of one head: strips of up to 24 columns, each [keys][columns], zero beyond the last key and column.
-static void PackValues(const Rows (&parts)[2], int64_t head, int64_t width, int64_t padded_width, int64_t padded_keys,
+static void PackValues(const Rows (&parts)[3], int64_t head, int64_t width, int64_t padded_width, int64_t padded_keys,
                        int64_t from, int64_t to, float* packed) {
   for (int64_t key = from; key < to; ++key) {
-    const bool second = key >= parts[0].count;
-    const Rows& part = parts[second];
-    const int64_t row = second ? key - parts[0].count : key;
-    const bool there = row < part.count;
-    const float* source = there ? part.data + row * part.stride + head * width : nullptr;
-    const float* bias = there && part.bias ? part.bias + head * width : nullptr;
+    const Place source = Find(parts, key, head, width);
     for (int64_t c = 0, columns; c < padded_width; c += columns) {
       columns = StripVectors(c, padded_width) * kLanes;
       float* target = packed + c * padded_keys + key * columns;
       for (int64_t j = 0; j < columns; ++j) {
         const int64_t d = c + j;
-        target[j] = there && d < width ? source[d] + (bias ? bias[d] : 0.f) : 0.f;
+        target[j] = source.row && d < width ? source.row[d] + (source.bias ? source.bias[d] : 0.f) : 0.f;
       }
     }
   }
@@ -216,7 +219,7 @@ static bool Attention(const AttentionProblem& problem) {
   const int64_t group = problem.heads / problem.kv_heads;
   for (int64_t b = 0; b < problem.batch; ++b) {
     const AttentionProblem::Entry entry = problem.entry(b);
-    const int64_t keys = entry.k[0].count + entry.k[1].count, padded_keys = RoundUp(keys, kKeyStrip);
+    const int64_t keys = Count(entry.k), padded_keys = RoundUp(keys, kKeyStrip);
     const int64_t per_head = padded_keys * (width + padded_width);
     // A few heads at a time: enough work for every thread, and their keys and values stay in the cache.
     const int64_t together = std::min<int64_t>(problem.kv_heads, std::max(2, pool.threads()));

@@ -2,6 +2,7 @@
 // this library is loaded. Float32 only. Shapes: B batch, N queries, M keys before or of the queries, C width.
 #include "attention.h"
 #include "elementwise.h"
+#include "few-queries.h"
 #include "op.h"
 
 namespace {
@@ -34,7 +35,8 @@ void SelfAttention(void* kernel, TF_OpKernelContext* context) {
   call.Check(ps3::Attention(problem), "out of memory");
 }
 
-// q [B, N, C], k and v [B, M, kv_heads * C / heads] -> [B, N, C]
+// q [B, N, C], k and v [B, M, kv_heads * C / heads], and before them the first `prefixes` of early and late
+// [B, P, 2 * kv_heads * C / heads] (k | v) -> [B, N, C]
 void Attention(void* kernel, TF_OpKernelContext* context) {
   const auto& attributes = *static_cast<Attributes*>(kernel);
   Call call(context);
@@ -51,6 +53,14 @@ void Attention(void* kernel, TF_OpKernelContext* context) {
     call.Check(call.Dim(input, 0) == batch && call.Dim(input, 1) == keys && call.Dim(input, 2) == kv_width,
                "k and v must be [batch, keys, num_kv_heads * head width]");
   }
+  ps3::Rows prefixes[2] = {};
+  for (int i = 0; i < attributes.prefixes && i < 2; ++i) {
+    const int input = 3 + i;
+    call.Check(call.Rank(input) == 3 && call.Dim(input, 0) == batch && call.Dim(input, 2) == 2 * kv_width,
+               "prefixes must be [batch, keys, 2 * num_kv_heads * head width]");
+    if (!call.ok()) return;
+    prefixes[i] = {call.Data(input), nullptr, call.Dim(input, 1), 2 * kv_width};
+  }
   const int64_t dims[] = {batch, count, width};
   float* out = call.Output(dims, 3);
   if (!call.ok() || batch * count * width == 0) return;
@@ -58,13 +68,18 @@ void Attention(void* kernel, TF_OpKernelContext* context) {
   ps3::AttentionProblem problem{batch, attributes.heads,      attributes.kv_heads, width / attributes.heads,
                                 {},    attributes.causal != 0, attributes.causal_offset};
   problem.entry = [=](int64_t b) {
-    return ps3::AttentionProblem::Entry{{q + b * count * width, nullptr, count, width},
-                                        {{k + b * keys * kv_width, nullptr, keys, kv_width}, {}},
-                                        {{v + b * keys * kv_width, nullptr, keys, kv_width}, {}},
-                                        out + b * count * width,
-                                        width};
+    ps3::AttentionProblem::Entry entry{{q + b * count * width, nullptr, count, width}, {}, {}, out + b * count * width, width};
+    for (int i = 0; i < 2; ++i) {
+      entry.k[i] = entry.v[i] = prefixes[i];
+      entry.k[i].data += b * prefixes[i].count * prefixes[i].stride;
+      entry.v[i].data = entry.k[i].data + kv_width;
+    }
+    entry.k[2] = {k + b * keys * kv_width, nullptr, keys, kv_width};
+    entry.v[2] = {v + b * keys * kv_width, nullptr, keys, kv_width};
+    return entry;
   };
-  call.Check(ps3::Attention(problem), "out of memory");
+  if (count * (attributes.heads / attributes.kv_heads) < ps3::kFewQueries) ps3::FewQueries(problem);
+  else call.Check(ps3::Attention(problem), "out of memory");
 }
 
 // x [..., C], weight [C], bias [C] -> [..., C]
@@ -100,8 +115,8 @@ void BiasGelu(void* kernel, TF_OpKernelContext* context) {
 // TensorFlow aborts when a name is registered twice; a library's constructors run once per process.
 __attribute__((constructor)) void RegisterAll() {
   Register("Ps3SelfAttention", {"qkv", "bias", "prefix"}, {"num_heads: int"}, SelfAttention);
-  Register("Ps3Attention", {"q", "k", "v"},
-           {"num_heads: int", "num_kv_heads: int", "causal: bool", "causal_offset: int"}, Attention);
+  Register("Ps3Attention", {"q", "k", "v", "early", "late"},
+           {"num_heads: int", "num_kv_heads: int", "causal: bool", "causal_offset: int", "prefixes: int"}, Attention);
   Register("Ps3LayerNorm", {"x", "weight", "bias"}, {"eps: float"}, LayerNorm);
   Register("Ps3BiasGelu", {"x", "bias"}, {"tanh: bool"}, BiasGelu);
 }

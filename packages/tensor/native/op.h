@@ -80,8 +80,8 @@ class Call {
 };
 
 struct Attributes {
-  int64_t heads = 1, kv_heads = 1, causal_offset = 0;
-  unsigned char causal = 0, tanh = 0;
+  int64_t heads = 1, kv_heads = 1, causal_offset = 0, prefixes = 0;
+  unsigned char causal = 0, tanh = 0, has_bias = 0;
   float eps = 0;
 };
 
@@ -98,8 +98,10 @@ void* Create(TF_OpKernelConstruction* construction) {
   integer("num_heads", &attributes->heads);
   integer("num_kv_heads", &attributes->kv_heads);
   integer("causal_offset", &attributes->causal_offset);
+  integer("prefixes", &attributes->prefixes);
   boolean("causal", &attributes->causal);
   boolean("tanh", &attributes->tanh);
+  boolean("has_bias", &attributes->has_bias);
   if (has("eps")) TF_OpKernelConstruction_GetAttrFloat(construction, "eps", &attributes->eps, status.get());
   if (!status.ok()) TF_OpKernelConstruction_Failure(construction, status.get());
   return attributes;

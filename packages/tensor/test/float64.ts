@@ -54,6 +54,27 @@ export function layerNorm(x: Values, weight: Values, bias: Values, eps: number):
   return y
 }
 
+/** x [R, C] */
+export function rmsNorm(x: Values, weight: Values, eps: number): Values {
+  const width = weight.length
+  return x.map((value, i) => {
+    const row = x.subarray(i - (i % width), i - (i % width) + width)
+    const square = row.reduce((sum, one) => sum + one * one, 0) / width
+    return (value / Math.sqrt(square + eps)) * weight[i % width]!
+  })
+}
+
+/** Elements i and i + half of each head as a complex number, turned by the row's angle i. x [T, heads * 2 * half] */
+export function rotary(x: Values, heads: number, half: number, angles: readonly number[]): Values {
+  return x.map((value, at) => {
+    const column = at % (2 * half)
+    const row = Math.floor(at / (2 * half * heads))
+    const angle = angles[row * half + (column % half)]!
+    const other = column < half ? -x[at + half]! : x[at - half]!
+    return value * Math.cos(angle) + other * Math.sin(angle)
+  })
+}
+
 export interface AttentionSizes {
   batch: number
   queries: number

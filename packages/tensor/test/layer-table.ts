@@ -15,8 +15,11 @@ import {
   layerNorm,
   linear,
   linearGelu,
+  rmsNorm,
+  rotary,
   scatterRows,
   selfAttention,
+  siluMul,
   type Tensor,
   tensor,
   unfold,
@@ -230,6 +233,8 @@ const convolution = (kernel: number, height: number, width: number): LayerCase =
   reference: (x, weight, bias) => maps.depthwiseConv2d(x, weight, bias, { height, width, kernel }),
 })
 
+/** Three tokens, heads of 4. */
+const ANGLES = [0, 0.5, 1, -2, 3, 0.25]
 const PICKED = [3, 0, 3, 4]
 const FROM = [2, 0, 3]
 const TO = [1, 4, 0]
@@ -266,6 +271,24 @@ const others: LayerCase[] = [
     inputs: [{ shape: [4, 6], low: -0.01, high: 0.01 }, shape(6), shape(6)],
     run: (x, weight, bias) => layerNorm(x, weight, bias, 1e-5),
     reference: (x, weight, bias) => reference.layerNorm(x, weight, bias, 1e-5),
+  },
+  {
+    name: 'rmsNorm',
+    inputs: [wide(2, 3, 9), shape(9)],
+    run: (x, weight) => rmsNorm(x, weight, 1e-6),
+    reference: (x, weight) => reference.rmsNorm(x, weight, 1e-6),
+  },
+  {
+    name: 'siluMul',
+    inputs: [wide(3, 7), shape(3, 7)],
+    run: siluMul,
+    reference: (gate, up) => gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!),
+  },
+  {
+    name: 'rotary',
+    inputs: [shape(3, 8)],
+    run: (x) => rotary(x, tensor(ANGLES.map(Math.cos), [3, 2]), tensor(ANGLES.map(Math.sin), [3, 2])),
+    reference: (x) => reference.rotary(x, 2, 2, ANGLES),
   },
   {
     name: 'l2Normalize',

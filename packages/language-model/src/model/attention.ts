@@ -1,11 +1,11 @@
 // Causal self-attention with shared keys and values, over sequences that lie one after another.
 // T tokens of all sequences, H heads, K heads of keys and values, D width of a head.
 
-import { attention, concat, Module, reshape, split, type Tensor, tidy } from '@ps3js/tensor'
+import { attention, concat, Module, reshape, rotary, split, type Tensor, tidy } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import type { KeyValueCache } from './kv-cache.ts'
 import type { LayerFactory, LinearLayer } from './layers.ts'
-import { type RotaryTables, rotate } from './rotary.ts'
+import type { RotaryTables } from './rotary.ts'
 
 /** New tokens of one sequence, in the order of the rows, and the keys and values of those before them. */
 export interface SequencePart {
@@ -35,21 +35,16 @@ export class SelfAttention extends Module {
   /** x [T, hidden] -> the attended tokens [T, hidden], and their keys | values [T, 2KD] for the caches. */
   forward(
     x: Tensor,
-    rotary: RotaryTables,
+    { cos, sin }: RotaryTables,
     parts: readonly SequencePart[],
     layer: number,
   ): { output: Tensor; keysValues: Tensor } {
-    const { numHeads, numKeyValueHeads, headDim } = this.#config
-    const tokens = x.shape[0]!
     return tidy(() => {
-      const projected = concat([this.q_proj.forward(x), this.k_proj.forward(x)], 1)
-      const turned = rotate(reshape(projected, [tokens, numHeads + numKeyValueHeads, headDim]), rotary)
-      const [q, k] = split(turned, [numHeads, numKeyValueHeads], 1) as [Tensor, Tensor]
+      const q = rotary(this.q_proj.forward(x), cos, sin)
+      const k = rotary(this.k_proj.forward(x), cos, sin)
       const v = this.v_proj.forward(x)
-      const keyWidth = numKeyValueHeads * headDim
-      const keys = reshape(k, [tokens, keyWidth])
-      const attended = this.#attend(reshape(q, [tokens, numHeads * headDim]), keys, v, parts, layer)
-      return { output: this.o_proj.forward(attended), keysValues: concat([keys, v], 1) }
+      const attended = this.#attend(q, k, v, parts, layer)
+      return { output: this.o_proj.forward(attended), keysValues: concat([k, v], 1) }
     })
   }
 
@@ -74,14 +69,8 @@ export class SelfAttention extends Module {
   ): Tensor {
     const { numHeads, numKeyValueHeads } = this.#config
     const byBatch = (x: Tensor) => reshape(x, [batch, x.shape[0]! / batch, x.shape[1]!])
-    const { settled, recent } = past?.layer(layer) ?? { settled: null, recent: null }
-    let [keys, values] = [byBatch(k), byBatch(v)]
-    if (recent) {
-      const [recentKeys, recentValues] = split(recent, 2, 2) as [Tensor, Tensor]
-      keys = concat([recentKeys, keys], 1)
-      values = concat([recentValues, values], 1)
-    }
-    const options = { numHeads, numKeyValueHeads, causal: true, prefix: settled ?? undefined }
-    return reshape(attention(byBatch(q), keys, values, options), q.shape)
+    const prefix = past?.layer(layer)
+    const options = { numHeads, numKeyValueHeads, causal: true, prefix }
+    return reshape(attention(byBatch(q), byBatch(k), byBatch(v), options), q.shape)
   }
 }

@@ -1,7 +1,7 @@
 // The Qwen2 decoder (Qwen2 technical report, arXiv:2407.10671; names of transformers' Qwen2Model).
 // T tokens of all sequences, one after another.
 
-import { add, Module, mul, sigmoid, type Tensor, tidy } from '@ps3js/tensor'
+import { add, Module, siluMul, type Tensor, tidy } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import { SelfAttention, type SequencePart } from './attention.ts'
 import type { EmbeddingLayer, LayerFactory, LinearLayer } from './layers.ts'
@@ -27,10 +27,7 @@ class GatedMlp extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const gate = this.gate_proj.forward(x)
-      return this.down_proj.forward(mul(mul(gate, sigmoid(gate)), this.up_proj.forward(x)))
-    })
+    return tidy(() => this.down_proj.forward(siluMul(this.gate_proj.forward(x), this.up_proj.forward(x))))
   }
 }
 

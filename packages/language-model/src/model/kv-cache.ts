@@ -8,7 +8,7 @@ import type { LanguageModelConfig } from '../config.ts'
 const RECENT = 256
 
 /** One layer's keys | values, oldest first: [1, tokens, 2 * keyWidth], null where there are none. */
-export interface LayerCache {
+interface LayerCache {
   settled: Tensor | null
   recent: Tensor | null
 }
@@ -35,9 +35,9 @@ export class KeyValueCache {
     return this.#length
   }
 
-  /** What attention reads; it still belongs to the cache. */
-  layer(index: number): Readonly<LayerCache> {
-    return this.#layers[index]!
+  /** One layer's keys | values in up to two parts, which attention reads where they lie; they still belong to the cache. */
+  layer(index: number): readonly Tensor[] {
+    return tensorsOf(this.#layers[index]!)
   }
 
   /** Takes `tokens` more tokens, as one [1, tokens, 2 * keyWidth] per layer, which are copied. */

@@ -1,17 +1,6 @@
 // RMSNorm over the last axis (Zhang & Sennrich, arXiv:1910.07467).
 
-import {
-  add,
-  Module,
-  mean,
-  mul,
-  onesInitializer,
-  Parameter,
-  rsqrt,
-  square,
-  type Tensor,
-  tidy,
-} from '@ps3js/tensor'
+import { Module, onesInitializer, Parameter, rmsNorm, type Tensor } from '@ps3js/tensor'
 
 export class RmsNorm extends Module {
   readonly weight: Parameter
@@ -25,9 +14,6 @@ export class RmsNorm extends Module {
 
   /** [..., size] -> [..., size] */
   forward(x: Tensor): Tensor {
-    return tidy(() => {
-      const inverse = rsqrt(add(mean(square(x), -1, true), this.#eps))
-      return mul(mul(x, inverse), this.weight.value)
-    })
+    return rmsNorm(x, this.weight.value, this.#eps)
   }
 }

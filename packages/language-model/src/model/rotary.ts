@@ -1,10 +1,9 @@
-// Rotary position embedding, in the halves layout of transformers (Su et al., arXiv:2104.09864).
-// T tokens, H heads, D width of a head.
+// Angles of rotary position embedding (Su et al., arXiv:2104.09864). T tokens, D width of a head.
 
-import { add, concat, mul, split, sub, type Tensor, tensor3d, tidy } from '@ps3js/tensor'
+import { type Tensor, tensor2d } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 
-/** Cosines and sines of every token's angles: [T, 1, D / 2] each. */
+/** Cosines and sines of every token's angles: [T, D / 2] each. */
 export interface RotaryTables {
   cos: Tensor
   sin: Tensor
@@ -29,14 +28,6 @@ export function rotaryTables(
       sin[t * half + i] = Math.sin(angle)
     }
   })
-  const shape: [number, number, number] = [positions.length, 1, half]
-  return { cos: tensor3d(cos, shape), sin: tensor3d(sin, shape) }
-}
-
-/** Turns every head by its token's angles: element i with element i + D / 2. x [T, H, D] -> [T, H, D] */
-export function rotate(x: Tensor, { cos, sin }: RotaryTables): Tensor {
-  return tidy(() => {
-    const [a, b] = split(x, 2, 2) as [Tensor, Tensor]
-    return concat([sub(mul(a, cos), mul(b, sin)), add(mul(b, cos), mul(a, sin))], 2)
-  })
+  const shape: [number, number] = [positions.length, half]
+  return { cos: tensor2d(cos, shape), sin: tensor2d(sin, shape) }
 }

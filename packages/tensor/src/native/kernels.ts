@@ -41,15 +41,36 @@ const kernels: Record<string, Kernel> = {
     dispose([before as Tensor, dPrefix!])
     return [dqkv!]
   },
-  // q [B, N, C], k and v [B, M, C'] -> [B, N, C]. With causalOffset, query i sees the keys up to i + causalOffset.
-  PS3Attention(backend, { q, k, v }, { numHeads, numKeyValueHeads = numHeads, causalOffset }) {
+  // q [B, N, C], k and v [B, M, C'], before them early and late [B, P, 2C'] or absent -> [B, N, C]. With causalOffset, query
+  // i sees the keys up to i + causalOffset.
+  PS3Attention(backend, { q, k, v, early, late }, { numHeads, numKeyValueHeads = numHeads, causalOffset }) {
+    const prefixes = [early, late].filter((part) => part !== undefined)
     const attributes = {
       num_heads: { int: numHeads as number },
       num_kv_heads: { int: numKeyValueHeads as number },
       causal: { bool: causalOffset !== undefined },
       causal_offset: { int: (causalOffset as number | undefined) ?? 0 },
+      prefixes: { int: prefixes.length },
     }
-    return executeOp(backend, 'Ps3Attention', attributes, [q!, k!, v!])[0]!
+    // What stands for an absent prefix is not read.
+    return executeOp(backend, 'Ps3Attention', attributes, [q!, k!, v!, ...prefixes, q!, q!].slice(0, 5))[0]!
+  },
+  // x [..., C], weight [C] -> [..., C]
+  PS3RmsNorm(backend, { x, weight }, { eps }) {
+    return executeOp(backend, 'Ps3RmsNorm', { eps: { float: eps as number } }, [x!, weight!])[0]!
+  },
+  // Two of one shape -> silu(gate) * up
+  PS3SiluMul(backend, { gate, up }) {
+    return executeOp(backend, 'Ps3SiluMul', {}, [gate!, up!])[0]!
+  },
+  // x [T, C], cos and sin [T, D / 2] -> [T, C]
+  PS3Rotary(backend, { x, cos, sin }) {
+    return executeOp(backend, 'Ps3Rotary', {}, [x!, cos!, sin!])[0]!
+  },
+  // x [R, in], weight [out, in], bias [out] or absent -> [R, out]
+  PS3FewRows(backend, { x, weight, bias }) {
+    const attributes = { has_bias: { bool: bias !== undefined } }
+    return executeOp(backend, 'Ps3FewRows', attributes, [x!, weight!, bias ?? x!])[0]!
   },
   // x [..., C], weight [C], bias [C] -> [..., C]
   PS3LayerNorm(backend, { x, weight, bias }, { eps }) {

@@ -36,8 +36,8 @@ export interface AttentionOptions {
   numKeyValueHeads?: number
   /** The queries stand at the last N of the M keys' positions, and none sees a key after its own. */
   causal?: boolean
-  /** Keys and values before k and v, as `[B, P, 2KD]` (keys | values). */
-  prefix?: Tensor
+  /** Keys and values before k and v, as `[B, P, 2KD]` (keys | values), or up to two such parts, the earlier one first. */
+  prefix?: Tensor | readonly Tensor[]
   /** Added to the scores, broadcast over batch and heads: [N, M], or [B, 1, 1, M]. Not differentiated. */
   mask?: Tensor
 }
@@ -61,16 +61,55 @@ export interface SelfAttentionOptions {
 /** softmax(q k^T / sqrt(D) + mask) v. q [B, N, C], k and v [B, M, KD] -> [B, N, C]; M counts the prefix. */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const form = checkAttention(q, k, v, options)
-  const { prefix } = options
-  if (!prefix) return plainKeys(q, k, v, form)
-  return tidy(() => {
-    const [keys, values] = split(prefix, 2, 2) as [Tensor, Tensor]
-    return plainKeys(q, concat([keys, k], 1), concat([values, v], 1), form)
-  })
+  const prefixes = prefixesOf(options)
+  const { numHeads, numKeyValueHeads, causal, mask } = form
+  return customGrad((...args: unknown[]) => {
+    const save = args[args.length - 1] as (saved: Tensor[]) => void
+    const [q, k, v, early, late] = args.slice(0, -1) as [Tensor, Tensor, Tensor, Tensor?, Tensor?]
+    const before = [early, late].filter((part) => part !== undefined)
+    const fused = mask ? null : fusedKernel('PS3Attention')
+    const keys = before.reduce((sum, part) => sum + part.shape[1]!, k.shape[1]!)
+    const causalOffset = causal ? keys - q.shape[1]! : undefined
+    const value = fused
+      ? fused(
+          { q, k, v, ...(early && { early }), ...(late && { late }) },
+          { numHeads, numKeyValueHeads, causalOffset },
+        )
+      : tidy(() => chunkedForward(q, ...allKeys(k, v, before), form))
+    save([q, k, v, ...before, ...(mask ? [mask] : [])])
+    return {
+      value,
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const [q, k, v] = saved as [Tensor, Tensor, Tensor]
+        const before = saved.slice(3, 3 + prefixes.length)
+        const savedForm = { ...form, mask: saved[3 + prefixes.length] }
+        const [dq, dk, dv] = chunkedBackward(dy, q, ...allKeys(k, v, before), savedForm)
+        const parts = [...before, k].map((part) => part.shape[1]!)
+        const [dks, dvs] = [dk!, dv!].map((d) => split(d, parts, 1)) as [Tensor[], Tensor[]]
+        const [dOwnK, dOwnV] = [dks.pop()!, dvs.pop()!]
+        return [dq!, dOwnK, dOwnV, ...dks.map((dKeys, i) => concat([dKeys, dvs[i]!], 2))]
+      },
+    }
+  })(q, k, v, ...prefixes)
+}
+
+function prefixesOf({ prefix }: AttentionOptions): readonly Tensor[] {
+  if (!prefix) return []
+  return 'shape' in prefix ? [prefix] : prefix
+}
+
+/** Keys and values with those before them: [B, M, KD] each. */
+function allKeys(k: Tensor, v: Tensor, before: readonly Tensor[]): [Tensor, Tensor] {
+  if (before.length === 0) return [k, v]
+  const halves = before.map((part) => split(part, 2, 2) as [Tensor, Tensor])
+  return [
+    concat([...halves.map(([keys]) => keys), k], 1),
+    concat([...halves.map(([, values]) => values), v], 1),
+  ]
 }
 
 function checkAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Form {
-  const { numHeads, numKeyValueHeads = numHeads, causal = false, prefix, mask } = options
+  const { numHeads, numKeyValueHeads = numHeads, causal = false, mask } = options
   checkShape('attention', 'q', q, ['B', 'N', 'C'])
   const [batch, queries, width] = q.shape as [number, number, number]
   checkHeads(width, numHeads)
@@ -83,8 +122,12 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptio
   const keyWidth = (width / numHeads) * numKeyValueHeads
   checkShape('attention', 'k', k, [batch, 'M', keyWidth])
   checkShape('attention', 'v', v, k.shape)
-  if (prefix) checkShape('attention', 'prefix', prefix, [batch, 'P', 2 * keyWidth])
-  const keys = k.shape[1]! + (prefix?.shape[1] ?? 0)
+  const prefixes = prefixesOf(options)
+  if (prefixes.length > 2) {
+    throw new InvalidArgumentError(`attention: ${prefixes.length} prefixes, expected at most 2: join some`)
+  }
+  for (const prefix of prefixes) checkShape('attention', 'prefix', prefix, [batch, 'P', 2 * keyWidth])
+  const keys = prefixes.reduce((sum, prefix) => sum + prefix.shape[1]!, k.shape[1]!)
   if (mask?.rank === 2) checkShape('attention', 'mask', mask, [queries, keys])
   else if (mask) checkShape('attention', 'mask', mask, [mask.shape[0] === 1 ? 1 : batch, 1, 1, keys])
   if (causal && keys < queries) {
@@ -93,24 +136,6 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptio
     )
   }
   return { numHeads, numKeyValueHeads, causal, mask }
-}
-
-function plainKeys(q: Tensor, k: Tensor, v: Tensor, form: Form): Tensor {
-  const { numHeads, numKeyValueHeads, causal, mask } = form
-  return customGrad((...args: unknown[]) => {
-    const [q, k, v, save] = args as [Tensor, Tensor, Tensor, (saved: Tensor[]) => void]
-    const fused = mask ? null : fusedKernel('PS3Attention')
-    const causalOffset = causal ? k.shape[1]! - q.shape[1]! : undefined
-    const value = fused
-      ? fused({ q, k, v }, { numHeads, numKeyValueHeads, causalOffset })
-      : tidy(() => chunkedForward(q, k, v, form))
-    save(mask ? [q, k, v, mask] : [q, k, v])
-    return {
-      value,
-      gradFunc: (dy: Tensor, saved: Tensor[]) =>
-        chunkedBackward(dy, saved[0]!, saved[1]!, saved[2]!, { ...form, mask: saved[3] }),
-    }
-  })(q, k, v)
 }
 
 /**

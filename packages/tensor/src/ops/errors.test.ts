@@ -17,8 +17,11 @@ import {
   layerNorm,
   linear,
   linearGelu,
+  rmsNorm,
+  rotary,
   scatterRows,
   selfAttention,
+  siluMul,
   unfold,
 } from './index.ts'
 
@@ -36,6 +39,11 @@ const CASES: Case[] = [
   ['biasGelu: bias is [1], expected [4]', [[5, 4], [1]], (x, b) => biasGelu(x, b)],
   ['layerNorm: weight is [3], expected [4]', [[2, 4], [3], [4]], (x, w, b) => layerNorm(x, w, b, 1e-6)],
   ['layerNorm: bias is [1, 4], expected [4]', [[2, 4], [4], [1, 4]], (x, w, b) => layerNorm(x, w, b, 1e-6)],
+  ['rmsNorm: weight is [3], expected [4]', [[2, 4], [3]], (x, w) => rmsNorm(x, w, 1e-6)],
+  ['siluMul: up is [2, 3], expected [2, 4]', [[2, 4], [2, 3]], siluMul],
+  ['rotary: cos is [2, 2], expected [3, D / 2]', [[3, 8], [2, 2], [2, 2]], rotary],
+  ['rotary: width 8 must be a multiple of a head\'s 6', [[3, 8], [3, 3], [3, 3]], rotary],
+  ['attention: 3 prefixes, expected at most 2', [[1, 3, 4], [1, 2, 4]], (q, k) => attention(q, q, q, { ...twoHeads, prefix: [k, k, k] })],
   ['width 4 must be divisible by 3 heads', qkv([1, 5, 4], [1, 5, 4]), (q, k, v) => attention(q, k, v, { numHeads: 3 })],
   ['numHeads is 0', qkv([1, 5, 4], [1, 5, 4]), (q, k, v) => attention(q, k, v, { numHeads: 0 })],
   ['attention: q is [3, 4], expected [B, N, C]', [[3, 4], [5, 4], [5, 4]], (q, k, v) => attend(q, k, v)],

@@ -10,7 +10,10 @@ import { checkpoint } from './checkpoint.ts'
 import { biasGelu } from './gelu.ts'
 import { withPlainOps } from './kernel.ts'
 import { layerNorm } from './layer-norm.ts'
-import { linearGelu } from './linear.ts'
+import { linear, linearGelu } from './linear.ts'
+import { rmsNorm } from './rms-norm.ts'
+import { rotary } from './rotary.ts'
+import { siluMul } from './silu-mul.ts'
 
 interface FusedCase {
   name: string
@@ -63,6 +66,68 @@ const CASES: FusedCase[] = [
         attention(q!, k!, v!, { numHeads: 6, numKeyValueHeads: 2, causal: true, prefix }),
     }),
   ),
+  // Few queries and many, one prefix and two.
+  ...[
+    [1, 250, 0],
+    [1, 250, 3],
+    [2, 17, 31],
+    [40, 17, 31],
+  ].map(
+    ([queries, early, late]): FusedCase => ({
+      name: `attention, causal, ${queries} queries after ${early} and ${late}`,
+      kernels: ['PS3Attention'],
+      shapes: [
+        [2, queries!, 60],
+        [2, queries!, 20],
+        [2, queries!, 20],
+        [2, early!, 40],
+        ...(late ? [[2, late, 40]] : []),
+      ],
+      run: (q, k, v, ...prefix) =>
+        attention(q!, k!, v!, { numHeads: 6, numKeyValueHeads: 2, causal: true, prefix }),
+    }),
+  ),
+  ...[1, 2, 7].map(
+    (rows): FusedCase => ({
+      name: `linear, ${rows} rows`,
+      kernels: ['PS3FewRows'],
+      shapes: [[rows, 77], [43, 77], [43]],
+      run: (x, weight, bias) => linear(x!, weight!, bias),
+    }),
+  ),
+  {
+    name: 'linear, without a bias',
+    kernels: ['PS3FewRows'],
+    shapes: [
+      [1, 2, 64],
+      [5, 64],
+    ],
+    run: (x, weight) => linear(x!, weight!),
+  },
+  {
+    name: 'rmsNorm',
+    kernels: ['PS3RmsNorm'],
+    shapes: [[2, 37, 75], [75]],
+    run: (x, weight) => rmsNorm(x!, weight!, 1e-6),
+  },
+  {
+    name: 'siluMul',
+    kernels: ['PS3SiluMul'],
+    shapes: [
+      [200, 43],
+      [200, 43],
+    ],
+    run: (gate, up) => siluMul(gate!, up!),
+  },
+  {
+    name: 'rotary',
+    kernels: ['PS3Rotary'],
+    shapes: [[37, 60]],
+    run: (x) => {
+      const angles = Float32Array.from({ length: 37 * 5 }, (_, i) => i / 7)
+      return rotary(x!, tensor(angles.map(Math.cos), [37, 5]), tensor(angles.map(Math.sin), [37, 5]))
+    },
+  },
   {
     name: 'layerNorm',
     kernels: ['PS3LayerNorm', 'PS3LayerNormGrad'],

@@ -12,6 +12,10 @@ export type FusedKernelName =
   | 'PS3LayerNormGrad'
   | 'PS3BiasGelu'
   | 'PS3BiasGeluGrad'
+  | 'PS3RmsNorm'
+  | 'PS3SiluMul'
+  | 'PS3Rotary'
+  | 'PS3FewRows'
   | 'PS3AdamW'
   | 'PS3ResizedPatches'
 

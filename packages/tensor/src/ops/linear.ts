@@ -1,17 +1,24 @@
 // y = x W^T + b with PyTorch's weight layout, over any number of leading axes.
 
-import type { Tensor } from '@tensorflow/tfjs-core'
+import { customGrad, type Tensor } from '@tensorflow/tfjs-core'
 import { InvalidArgumentError } from '../errors.ts'
-import { add, matMul, reshape, tidy } from '../tf.ts'
+import { add, matMul, reshape, sum, tidy } from '../tf.ts'
 import { checkShape } from './check.ts'
 import { biasGelu, type GeluApproximation } from './gelu.ts'
+import { fusedKernel } from './kernel.ts'
 import { linearPrecision, projectBf16 } from './linear-precision.ts'
 
 export type { GeluApproximation } from './gelu.ts'
 
+/** Up to so many rows the weights' way through memory is what takes time, and a kernel of our own halves it. */
+const FEW_ROWS = 8
+
 /** x [..., in], weight [out, in], bias [out] -> [..., out] */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   check('linear', x, weight, bias)
+  if (hasFewRows(x, weight)) {
+    return tidy(() => withShapeOf(x, fewRows(asRows(x), weight, bias)))
+  }
   return tidy(() => {
     const y = project(x, weight)
     return bias ? add(y, bias) : y
@@ -30,11 +37,37 @@ export function linearGelu(
 }
 
 function project(x: Tensor, weight: Tensor): Tensor {
-  const [outFeatures, inFeatures] = weight.shape as [number, number]
-  const rows = reshape(x, [-1, inFeatures])
+  const rows = asRows(x)
   const y = linearPrecision() === 'bf16' ? projectBf16(rows, weight) : matMul(rows, weight, false, true)
-  return reshape(y, [...x.shape.slice(0, -1), outFeatures])
+  return withShapeOf(x, y)
 }
+
+const hasFewRows = (x: Tensor, weight: Tensor): boolean =>
+  x.size <= FEW_ROWS * weight.shape[1]! && linearPrecision() !== 'bf16' && fusedKernel('PS3FewRows') !== null
+
+/** x [R, in], weight [out, in], bias [out] -> [R, out] */
+function fewRows(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  return customGrad((...args: unknown[]) => {
+    const save = args[args.length - 1] as (saved: Tensor[]) => void
+    const [rows, w, b] = args.slice(0, -1) as [Tensor, Tensor, Tensor?]
+    save([rows, w])
+    return {
+      value: fusedKernel('PS3FewRows')!({ x: rows, weight: w, ...(b && { bias: b }) }, {}),
+      gradFunc: (dy: Tensor, [savedRows, savedWeight]: Tensor[]) => [
+        matMul(dy, savedWeight!),
+        matMul(dy, savedRows!, true, false),
+        ...(bias ? [sum(dy, 0)] : []),
+      ],
+    }
+  })(...(bias ? [x, weight, bias] : [x, weight]))
+}
+
+/** [..., in] -> [R, in] */
+const asRows = (x: Tensor): Tensor => (x.rank === 2 ? x : reshape(x, [-1, x.shape[x.rank - 1]!]))
+
+/** [R, out] -> [..., out], with x's leading axes. */
+const withShapeOf = (x: Tensor, y: Tensor): Tensor =>
+  x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), y.shape[1]!])
 
 // All of it before the first op: what a tape has kept by the time something throws is never freed.
 function check(op: string, x: Tensor, weight: Tensor, bias?: Tensor): void {

@@ -1,0 +1,171 @@
+// x W^T + b for a few rows of x, as generation has it: the weights, float32 or packed, go through the processor once, at
+// the speed of memory. Packed weights are turned into float32 in registers.
+#pragma once
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#include <algorithm>
+
+#include "parallel.h"
+#include "vectors.h"
+
+namespace ps3 {
+
+typedef uint16_t H8 __attribute__((vector_size(16)));
+
+// Eight bytes as integers. GCC 12 goes through single bytes where it is left to it.
+static inline I8 Widen(const int8_t* p) {
+#ifdef __AVX2__
+  return (I8)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  return I8{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+#endif
+}
+static inline I8 Widen(const uint8_t* p) {
+#ifdef __AVX2__
+  return (I8)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  return I8{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+#endif
+}
+
+static inline F8 FromBfloat16(H8 h) { return (F8)(__builtin_convertvector(h, I8) << 16); }
+
+// Also subnormal numbers: the exponent's bias is put right by a multiplication. Infinities and NaN become large numbers.
+static inline F8 FromFloat16(H8 h) {
+  const I8 bits = __builtin_convertvector(h, I8);
+  const F8 size = (F8)((bits & 0x7fff) << 13) * Splat(0x1p112f);
+  return (F8)((I8)size | ((bits & 0x8000) << 16));
+}
+
+// How a matrix [rows, in] holds its values. `Vector` gives 8 of a row from column k on; grouped formats have one factor for
+// kGroup columns, others 1.
+struct Float32Weights {
+  static constexpr int64_t kGroup = 0;
+  const float* data;
+  int64_t in;
+  F8 Vector(int64_t row, int64_t k) const { return Load(data + row * in + k); }
+  F8 Part(int64_t row, int64_t k, int n) const { return LoadPart(data + row * in + k, n); }
+};
+
+template <F8 (*Convert)(H8)>
+struct HalfWeights {
+  static constexpr int64_t kGroup = 0;
+  const uint16_t* data;
+  int64_t in;
+  F8 Vector(int64_t row, int64_t k) const { return Part(row, k, kLanes); }
+  F8 Part(int64_t row, int64_t k, int n) const {
+    H8 h = {};
+    std::memcpy(&h, data + row * in + k, n * sizeof(uint16_t));
+    return Convert(h);
+  }
+};
+using Bfloat16Weights = HalfWeights<FromBfloat16>;
+using Float16Weights = HalfWeights<FromFloat16>;
+
+// Rows are padded with zeros to whole groups.
+struct Int8Weights {
+  static constexpr int64_t kGroup = 32;
+  const int8_t* data;
+  const float* scales;
+  int64_t in;
+  int64_t groups() const { return (in + kGroup - 1) / kGroup; }
+  F8 Vector(int64_t row, int64_t k) const {
+    return __builtin_convertvector(Widen(data + row * groups() * kGroup + k), F8);
+  }
+};
+
+// Byte j of 8 holds element j in its low four bits and element j + 8 in its high ones, both plus 8.
+struct Int4Weights {
+  static constexpr int64_t kGroup = 32;
+  const uint8_t* data;
+  const float* scales;
+  int64_t in;
+  int64_t groups() const { return (in + kGroup - 1) / kGroup; }
+  F8 Vector(int64_t row, int64_t k) const {
+    const I8 wide = Widen(data + (row * groups() * kGroup + k / 16 * 16) / 2);
+    return __builtin_convertvector((k % 16 == 0 ? wide & 15 : wide >> 4) - 8, F8);
+  }
+};
+
+// Rows of x, `stride` floats apart and zero beyond the last column, for grouped formats up to the end of the last group.
+template <int R, typename Weights>
+static inline void DotRow(const Weights& w, int64_t row, const float* x, int64_t stride, float* y, int64_t y_stride,
+                          float bias) {
+  F8 total[R] = {};
+  if constexpr (Weights::kGroup == 0) {
+    // Independent sums hide the latency of one row's additions.
+    constexpr int kSums = R == 1 ? 4 : 2;
+    F8 sums[kSums][R] = {};
+    int64_t k = 0;
+    for (; k + kSums * kLanes <= w.in; k += kSums * kLanes)
+      for (int s = 0; s < kSums; ++s) {
+        const F8 v = w.Vector(row, k + s * kLanes);
+        for (int r = 0; r < R; ++r) sums[s][r] += v * Load(x + r * stride + k + s * kLanes);
+      }
+    for (; k < w.in; k += kLanes) {
+      const F8 v = w.Part(row, k, static_cast<int>(std::min<int64_t>(kLanes, w.in - k)));
+      for (int r = 0; r < R; ++r) sums[0][r] += v * Load(x + r * stride + k);
+    }
+    for (int s = 0; s < kSums; ++s)
+      for (int r = 0; r < R; ++r) total[r] += sums[s][r];
+  } else {
+    const float* scales = w.scales + row * w.groups();
+    for (int64_t g = 0; g < w.groups(); ++g) {
+      F8 sums[2][R] = {};
+      for (int j = 0; j < Weights::kGroup / kLanes; ++j) {
+        const F8 v = w.Vector(row, g * Weights::kGroup + j * kLanes);
+        for (int r = 0; r < R; ++r) sums[j % 2][r] += v * Load(x + r * stride + g * Weights::kGroup + j * kLanes);
+      }
+      const F8 scale = Splat(scales[g]);
+      for (int r = 0; r < R; ++r) total[r] += (sums[0][r] + sums[1][r]) * scale;
+    }
+  }
+  for (int r = 0; r < R; ++r) y[r * y_stride] = Sum(total[r]) + bias;
+}
+
+// x [rows, in] -> y [rows, out]; bias may be null. False when memory is short.
+template <typename Weights>
+static bool FewRows(const Weights& w, const float* x, const float* bias, float* y, int64_t rows, int64_t out) {
+  static thread_local Scratch scratch;
+  constexpr int64_t kUnit = Weights::kGroup ? Weights::kGroup : kLanes;
+  const int64_t stride = (w.in + kUnit - 1) / kUnit * kUnit;
+  float* padded = scratch.Get(rows * stride);
+  if (!padded) return false;
+  for (int64_t r = 0; r < rows; ++r) {
+    std::memcpy(padded + r * stride, x + r * w.in, w.in * sizeof(float));
+    std::fill(padded + r * stride + w.in, padded + (r + 1) * stride, 0.f);
+  }
+  // About 128 KB of float32 weights to a task: they stay in the cache for further rows of x.
+  const int64_t per_task = std::max<int64_t>(1, (1 << 15) / w.in);
+  Pool::Get().For((out + per_task - 1) / per_task, [&](int64_t task) {
+    const int64_t first = task * per_task, end = std::min(first + per_task, out);
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4)
+      for (int64_t o = first; o < end; ++o)
+        DotRow<4>(w, o, padded + r * stride, stride, y + r * out + o, out, bias ? bias[o] : 0.f);
+    for (; r < rows; ++r)
+      for (int64_t o = first; o < end; ++o)
+        DotRow<1>(w, o, padded + r * stride, stride, y + r * out + o, out, bias ? bias[o] : 0.f);
+  });
+  return true;
+}
+
+// The matrix as float32.
+template <typename Weights>
+static void Unpack(const Weights& w, float* to, int64_t rows) {
+  const int64_t per_task = std::max<int64_t>(1, (1 << 15) / w.in);
+  Pool::Get().For((rows + per_task - 1) / per_task, [&](int64_t task) {
+    for (int64_t row = task * per_task; row < std::min((task + 1) * per_task, rows); ++row)
+      for (int64_t k = 0; k < w.in; k += kLanes) {
+        const int n = static_cast<int>(std::min<int64_t>(kLanes, w.in - k));
+        F8 v;
+        if constexpr (Weights::kGroup == 0) v = w.Part(row, k, n);
+        else v = w.Vector(row, k) * Splat(w.scales[row * w.groups() + k / Weights::kGroup]);
+        StorePart(to + row * w.in + k, v, n);
+      }
+  });
+}
+
+}  // namespace ps3
