@@ -111,7 +111,10 @@ export class PictureReader {
     // Pictures outlive a question: what they report goes to whoever asks now.
     const work = { signal: generation.signal, onStage: (stage: AnswerStage) => this.#onStage?.(stage) }
     await this.#see(pictures, work)
-    if (plans) await onLooks?.(await this.#look(ids, plans, look, generation, work))
+    if (plans) {
+      const looks = await this.#look(ids, plans, look, generation, work)
+      await onLooks?.(looks)
+    }
 
     using scope = new TensorScope()
     const { rows, kept } = this.#startOf('answer', segments, { high: plans !== null })

@@ -1,10 +1,10 @@
-// Replaying recorded language models and connectors: they agree on every backend, and nothing tampered with passes.
+// Replaying recorded language models, connectors and answers about pictures: they agree on every backend, and nothing tampered with passes.
 import { fileURLToPath } from 'node:url'
 import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
 import { directoryStore } from './directory-store.ts'
-import { editTensors, recordedStore, withFile } from './recorded.fixture.ts'
+import { editTensors, withFile } from './recorded.fixture.ts'
 import { verify } from './run.ts'
 import type { FixtureStore } from './store.ts'
 
@@ -13,7 +13,7 @@ const folder = (path: string) => fileURLToPath(new URL(`../../../${path}`, impor
 const STORES: Record<string, () => Promise<FixtureStore>> = {
   'language models': () => directoryStore(folder('language-model/fixtures')),
   projectors: () => directoryStore(folder('vila-hd-connector/fixtures')),
-  'connectors in answers': () => recordedStore('vila'),
+  'answers about pictures': () => directoryStore(folder('vila-hd/fixtures/recorded')),
 }
 
 const native = await nativeStatus()
@@ -28,7 +28,7 @@ for (const [backend, describeBackend] of backends) {
     beforeAll(() => useBackend(backend))
 
     // The plain JavaScript backend takes a minute for the pictures of the answers.
-    const names = Object.keys(STORES).filter((name) => backend !== 'cpu' || name !== 'connectors in answers')
+    const names = Object.keys(STORES).filter((name) => backend !== 'cpu' || name !== 'answers about pictures')
 
     it.each(names)('%s', async (name) => {
       const store = await STORES[name]!()
@@ -53,7 +53,10 @@ describe('what was tampered with', () => {
     ['projectors', 'projectors/mlp_downsample_head_mlp', 'prompt_head.out'],
     ['projectors', 'projectors/mlp_downsample_head_mlp', 'pos_embed_area.7'],
     ['projectors', 'projectors/merge_order', 'DownSample3x3BlockFix.4'],
-    ['connectors in answers', 'hd-2x2-mlp-head', 'top_down_prompt'],
+    ['answers about pictures', 'hd-2x2-noblock', 'pass1.inputs_embeds'],
+    ['answers about pictures', 'hd-2x2-noblock', 'top_down_prompt'],
+    ['answers about pictures', 'hd-2x2-noblock', 'pass2.logits'],
+    ['answers about pictures', 'hd-2x2-noblock', 'greedy_ids'],
   ])('%s: %s, %s', async (name, path, tensor) => {
     const edit = editTensors((tensors) => {
       const { values } = tensors.get(tensor)!
