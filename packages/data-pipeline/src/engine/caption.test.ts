@@ -46,6 +46,28 @@ describe('captionRegions', () => {
     })
   })
 
+  it('is the only one who asks for its file', async () => {
+    await inTempDir(async (directory) => {
+      const files = await prepared(directory, 1)
+      const second: Promise<unknown>[] = []
+      const reply: Reply = async (response, ...rest) => {
+        second.push(captionRegions({ ...files, server: { ...quick, url } }).catch((error: unknown) => error))
+        await second[0]
+        return answerAll(response, ...rest)
+      }
+      let url = ''
+      await withServer(
+        () => reply,
+        async (address, asked) => {
+          url = address
+          expect(await captionRegions({ ...files, server: { ...quick, url } })).toMatchObject({ asked: 3 })
+          expect(asked).toHaveLength(3)
+        },
+      )
+      expect(String(await second[0])).toContain(`captions.jsonl is being written by process ${process.pid}`)
+    })
+  })
+
   it('asks nothing twice: not in another run, not after a half-written line, not for a copy of a picture', async () => {
     await inTempDir(async (directory) => {
       const files = await prepared(directory, 2)

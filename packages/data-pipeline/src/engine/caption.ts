@@ -1,7 +1,7 @@
 // Step two of the data engine: captions for regions and whole pictures, from any OpenAI-compatible vision server.
 // Every answer goes into a journal before it counts, so that none is paid for twice.
 
-import { ImageError, InvalidArgumentError, Random, ResourceError } from '@ps3js/tensor'
+import { ImageError, InvalidArgumentError, lockOutput, Random, ResourceError } from '@ps3js/tensor'
 import { Journal } from '../write/journal.ts'
 import { writeLines } from '../write/text-file.ts'
 import { clipBox } from './boxes.ts'
@@ -61,7 +61,8 @@ interface KeptAnswer {
  * is the same in the end.
  *
  * @throws InvalidArgumentError for prompts or numbers that cannot be, before anything is asked
- * @throws ResourceError when the server refuses every question, or does not answer any more
+ * @throws ResourceError when the server refuses every question or does not answer any more, or when another process writes
+ *   the file
  */
 export async function captionRegions(options: CaptionOptions): Promise<CaptionSummary> {
   const { regions, out, server, concurrency = 8, signal } = options
@@ -70,6 +71,7 @@ export async function captionRegions(options: CaptionOptions): Promise<CaptionSu
   if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
     throw new InvalidArgumentError(`concurrency ${concurrency}: give a whole number of at least 1`)
   }
+  await using _lock = await lockOutput(out)
   const client = new VisionClient(server, new Random(0))
   const { root } = await openRegions(regions)
   const asking: Asking = { root, model: server.model, prompts }

@@ -1,7 +1,7 @@
 // Regions lie where the detail is, the file is the same however often its making was interrupted, and bad pictures are
 // skipped with a reason.
 
-import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError, ResourceError } from '@ps3js/tensor'
 import sharp from 'sharp'
@@ -38,6 +38,23 @@ describe('proposeRegions', () => {
         // Windows of 32 of 1024 pixels and the margin may reach beyond it.
         expect((found[2] - found[0]) * (found[3] - found[1])).toBeLessThan(3 * area)
       }
+    })
+  })
+
+  it('is the only writer of its file', async () => {
+    await inTempDir(async (directory) => {
+      await writePictures(join(directory, 'pictures'), 2)
+      const options = { pictures: join(directory, 'pictures'), out: join(directory, 'regions.jsonl') }
+      const others: Promise<unknown>[] = []
+      const onProgress = () => void others.push(proposeRegions(options).catch((error: unknown) => error))
+      await proposeRegions({ ...options, onProgress })
+      expect(others).toHaveLength(2)
+      for (const error of await Promise.all(others)) {
+        expect(error).toBeInstanceOf(ResourceError)
+        expect((error as Error).message).toContain(`regions.jsonl is being written by process ${process.pid}`)
+      }
+      expect((await proposeRegions(options)).pictures).toBe(2)
+      expect((await readdir(directory)).sort()).toEqual(['pictures', 'regions.jsonl'])
     })
   })
 

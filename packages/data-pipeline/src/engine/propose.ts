@@ -3,7 +3,7 @@
 import { rename, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
-import { InvalidArgumentError, PS3Error, ResourceError } from '@ps3js/tensor'
+import { InvalidArgumentError, lockOutput, PS3Error, ResourceError } from '@ps3js/tensor'
 import { onDisk, syncDirectory } from '../write/disk.ts'
 import { Journal } from '../write/journal.ts'
 import { chooseRegions, defaultRegionRule, type RegionRule } from './choose-regions.ts'
@@ -54,7 +54,7 @@ const textRule = { smallArea: 0.1, minMasks: 1 }
  * the same bytes as one that was not.
  *
  * @throws InvalidArgumentError when the file was begun with other settings or pictures
- * @throws ResourceError when the folder has no pictures or the disk is full
+ * @throws ResourceError when the folder has no pictures, another process writes the file, or the disk is full
  */
 export async function proposeRegions(options: ProposeOptions): Promise<ProposeSummary> {
   const { pictures: root, out, proposer = detailProposer(), type = 'natural', signal, onProgress } = options
@@ -64,6 +64,7 @@ export async function proposeRegions(options: ProposeOptions): Promise<ProposeSu
   const names = await listPictures(root)
   if (names.length === 0)
     throw new ResourceError(`${root} holds no pictures (JPEG, PNG, WebP, AVIF, GIF, TIFF)`)
+  await using _lock = await lockOutput(out)
   const header = regionsHeader(out, root, { proposer: proposer.name, type, ...rule })
   const summary: ProposeSummary = { pictures: 0, regions: 0, skipped: 0 }
   const count = (line: RegionsLine) => {

@@ -135,6 +135,20 @@ describe('ShardWriter', () => {
     })
   })
 
+  it('is the only one of its directory until it is finished, closed or broken', async () => {
+    await inTempDir(async (directory) => {
+      const writer = await ShardWriter.open(directory, options)
+      const second = ShardWriter.open(directory, options)
+      await expect(second).rejects.toThrow(`${directory} is being written by process ${process.pid}`)
+      await writer.add(sample(0))
+      await writer.close()
+      await expect(ShardWriter.open(directory, { ...options, origin: 'other' })).rejects.toThrow(/begun/)
+      const index = await write(directory, 4)
+      await using again = await ShardWriter.open(directory, options)
+      expect(again.finished).toEqual(index)
+    })
+  })
+
   it('stops at an abort and leaves complete shards alone', async () => {
     await inTempDir(async (directory) => {
       const controller = new AbortController()

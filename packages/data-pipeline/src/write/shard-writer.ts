@@ -3,7 +3,13 @@
 
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InvalidArgumentError, ResourceError, writeFileAtomic } from '@ps3js/tensor'
+import {
+  InvalidArgumentError,
+  lockOutput,
+  type OutputLock,
+  ResourceError,
+  writeFileAtomic,
+} from '@ps3js/tensor'
 import type { RawSample } from '../types.ts'
 import { onDisk, syncDirectory } from './disk.ts'
 import { Journal } from './journal.ts'
@@ -58,6 +64,7 @@ export class ShardWriter {
   readonly #keys = new Set<string>()
   readonly #shards: ShardEntry[] = []
   #samples = 0
+  #lock: OutputLock | null = null
   #journal: Journal | null = null
   #open: OpenShard | null = null
   #busy: Promise<unknown> | null = null
@@ -73,7 +80,7 @@ export class ShardWriter {
    * Starts a dataset, or goes on behind the last complete shard of one that was interrupted.
    *
    * @throws InvalidArgumentError when the directory was begun with other settings
-   * @throws ResourceError when it holds shards of another origin, or cannot be written to
+   * @throws ResourceError when it holds shards of another origin, another process writes it, or nobody can
    */
   static async open(directory: string, options: ShardWriterOptions = {}): Promise<ShardWriter> {
     const { layout = 'paired', maxSamples = 1000, maxBytes = 1e9, origin = '' } = options
@@ -85,10 +92,16 @@ export class ShardWriter {
     const writer = new ShardWriter(directory, options, { layout, maxSamples, maxBytes, origin })
     options.signal?.throwIfAborted()
     await onDisk('make the directory', directory, () => mkdir(directory, { recursive: true }))
-    const index = await readShardIndex(directory)
-    if (index) await writer.#acceptFinished(index)
-    else await writer.#resume()
-    return writer
+    writer.#lock = await lockOutput(directory)
+    try {
+      const index = await readShardIndex(directory)
+      if (index) await writer.#acceptFinished(index)
+      else await writer.#resume()
+      return writer
+    } catch (error) {
+      await writer.#lock.release()
+      throw error
+    }
   }
 
   /** Samples in complete shards and in the open one. */
@@ -147,6 +160,7 @@ export class ShardWriter {
       this.#journal = null
       await this.#remove(JOURNAL_FILE)
       this.finished = index
+      await this.#lock?.release()
       return index
     })
   }
@@ -191,6 +205,7 @@ export class ShardWriter {
     const journal = this.#journal
     this.#journal = null
     await journal?.close()
+    await this.#lock?.release()
   }
 
   async #startShard(): Promise<OpenShard> {

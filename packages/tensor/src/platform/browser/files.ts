@@ -10,6 +10,11 @@ export interface AtomicFile {
   discard(): Promise<void>
 }
 
+/** The right to write somewhere. */
+export interface OutputLock extends AsyncDisposable {
+  release(): Promise<void>
+}
+
 function nodeOnly(what: string, instead: string): ResourceError {
   return new ResourceError(`${what} needs Node; in a browser ${instead}`)
 }
@@ -43,4 +48,8 @@ export async function listDirectory(path: string): Promise<string[]> {
 
 export async function removeFile(path: string): Promise<void> {
   throw nodeOnly(`Removing the file ${path}`, 'there are no files')
+}
+
+export async function lockOutput(output: string): Promise<OutputLock> {
+  throw nodeOnly(`Writing ${output}`, 'there are no files')
 }
