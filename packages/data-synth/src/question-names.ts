@@ -6,9 +6,9 @@ import { pick } from './splits.ts'
 import type { Box, SynthObject } from './types.ts'
 
 /** What a question must not mention of the object that it is about. */
-export type Hidden = 'color' | 'text'
+type Hidden = 'color' | 'text'
 
-export interface Name {
+interface Name {
   text: string
   /** The object on which this one lies, where the name says so. */
   host?: number
