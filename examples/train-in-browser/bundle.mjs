@@ -1,5 +1,5 @@
 // The page as one folder that any server can serve: index.html, its scripts, the WebAssembly files.
-import { copyFile, cp } from 'node:fs/promises'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,8 +28,8 @@ export async function bundlePage(outdir, conditions = []) {
     logLevel: 'error',
   })
   await copyFile(here('index.html'), join(outdir, 'index.html'))
-  await cp(wasmFolder, join(outdir, 'wasm'), {
-    recursive: true,
-    filter: (path) => !/\.(m?js|ts|map)$/.test(path),
-  })
+  await mkdir(join(outdir, 'wasm'), { recursive: true })
+  for (const name of await readdir(wasmFolder)) {
+    if (name.endsWith('.wasm')) await copyFile(join(wasmFolder, name), join(outdir, 'wasm', name))
+  }
 }

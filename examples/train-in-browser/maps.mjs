@@ -16,7 +16,7 @@ function addRow(parent, { image, caption, boxes: [box] }) {
   const picture = bitmapOf(image)
   const row = parent.appendChild(document.createElement('div'))
   row.className = 'example'
-  const asked = figure(row, `“${caption}” is asked for: the box`)
+  const asked = figure(row, `asked for: “${caption}”`)
   drawPicture(asked.canvas, picture, box)
   return {
     withoutText: mapDrawer(figure(row), 'without the text', picture, box),
@@ -37,7 +37,7 @@ function mapDrawer({ canvas, caption }, name, picture, box) {
   return (map) => {
     const largest = map.data.reduce((max, value) => Math.max(max, value), 0)
     drawPicture(canvas, picture, box, heatOf(map, largest))
-    caption.textContent = `${name}: white is ${largest.toFixed(2)}`
+    caption.textContent = `${name}; white: ${largest.toFixed(2)}`
   }
 }
 

@@ -61,11 +61,14 @@ const HEARD = {
     plotLoss(element('plot'), losses, lastStep)
   },
   maps: ({ maps }) => drawMaps(maps),
-  evaluation({ step, topDown, bottomUp, random }) {
+  evaluation({ topDown, bottomUp, random }) {
     const [asked, unasked, chance] = [topDown, bottomUp, random].map(
       (share) => `${Math.round(100 * share)} %`,
     )
-    show('found', `${asked} with the text, ${unasked} without, ${chance} by chance (step ${step})`)
+    show(
+      'found',
+      `in 5 % of the patches ${asked} of the box with the text, ${unasked} without, ${chance} by chance`,
+    )
   },
   stopped() {
     become('stopped')
@@ -117,13 +120,15 @@ again.addEventListener('click', startOver)
 
 const explain = (reason) =>
   reason.startsWith('No backend can be used: webgpu')
-    ? `This browser offers no WebGPU (${reason.split('webgpu: ')[1]}). Start over with WebAssembly, or open the page in a browser with WebGPU: Chrome, Edge, Safari 26, Firefox 141 or later, over https or from localhost.`
+    ? `WebGPU cannot be used here: ${reason.split('webgpu: ')[1]}. Start over with WebAssembly, or open the page in a browser with WebGPU (Chrome, Edge, Safari 26, Firefox 141 or later), over https or from localhost.`
     : `It failed: ${reason}`
 
 function duration(seconds) {
   return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`
 }
 
+// Without a GPU the toy takes an hour, the small one minutes.
+if (!(await navigator.gpu?.requestAdapter())) form.elements.size.value = 'small'
 for (const [name, value] of new URLSearchParams(location.search)) {
   if (form.elements[name]) form.elements[name].value = value
 }

@@ -9,7 +9,7 @@ export function plotLoss(canvas, losses, lastStep) {
   const { context, width, height } = sharp(canvas)
   const [left, bottom] = [MARGIN.left, height - MARGIN.bottom]
   const [across, up] = [width - MARGIN.left - MARGIN.right, bottom - MARGIN.top]
-  const top = niceStep(Math.max(...losses, 1e-9)).top
+  const top = niceStep(Math.max(...losses, 0) || 1).top
   const x = (step) => left + (across * step) / lastStep
   const y = (loss) => bottom - (up * loss) / top
   context.font = FONT

@@ -12,27 +12,34 @@ const [ASKED, EVALUATED] = [8, 4]
 /** Side of the square picture in pixels, and what of the toy's model is smaller. */
 const SIZES = {
   toy: { side: 288, vision: {}, text: {}, trunk: {} },
-  small: {
-    side: 96,
+  small: smaller({ scales: [48, 96], width: 32, window: 4 }),
+  tiny: smaller({ scales: [32, 64], width: 16, window: 4 }),
+}
+
+/** Two scales; the selection head looks through `window` pixels at a time, two windows to each low-res patch. */
+function smaller({ scales, width, window }) {
+  const [low, side] = scales
+  return {
+    side,
     vision: {
-      hidden_size: 32,
-      ps3_scales: [48, 96],
+      hidden_size: width,
+      ps3_scales: scales,
       max_select_num: 192,
       max_select_num_each_scale: [192],
-      highres_selection_image_size: 96,
-      highres_selection_module_kernel_size: 4,
-      highres_selection_module_hidden_dim: 32,
-      highres_selection_module_out_dim: 32,
+      highres_selection_image_size: side,
+      highres_selection_module_kernel_size: window,
+      highres_selection_module_hidden_dim: width,
+      highres_selection_module_out_dim: width,
     },
-    text: { width: 32, output_dim: 32, prompt_proj_dim: 32, heads: 2 },
+    text: { width, output_dim: width, prompt_proj_dim: width, heads: 2 },
     trunk: {
-      grid: 12,
-      width: 32,
+      grid: low / 4,
+      width,
       heads: 2,
-      mlp_hidden: 128,
-      attn_pool: { width: 32, heads: 2, mlp_ratio: 2 },
+      mlp_hidden: 4 * width,
+      attn_pool: { width, heads: 2, mlp_ratio: 2 },
     },
-  },
+  }
 }
 
 /** The example's configuration with the page's settings in place of its own. */
@@ -55,7 +62,7 @@ export function toyConfig({ size, captions, steps }) {
     },
     batch: captions,
     steps,
-    schedule: { ...toy.schedule, warmupSteps: Math.min(toy.schedule.warmupSteps, Math.ceil(steps / 10)) },
+    schedule: { kind: 'constant', warmupSteps: Math.min(50, Math.ceil(steps / 10)) },
     log: { every: 1, imagesEvery: 0 },
     evaluation: { every: 100, samples: 32, budgets: [0.05] },
     checkpoint: { ...toy.checkpoint, best: 'selection/topDown@5%' },
