@@ -16,7 +16,16 @@ export const LAYERS = {
   'vila-hd': ['tensor', 'patch-selector', 'ps3-encoder', 'language-model', 'vila-hd-connector'],
   'data-pipeline': ['tensor'],
   'data-synth': ['tensor', 'data-pipeline'],
-  trainer: ['tensor', 'patch-selector', 'ps3-encoder', 'contrastive-loss', 'data-pipeline'],
+  trainer: [
+    'tensor',
+    'patch-selector',
+    'ps3-encoder',
+    'contrastive-loss',
+    'language-model',
+    'vila-hd-connector',
+    'vila-hd',
+    'data-pipeline',
+  ],
   cli: [
     'tensor',
     'patch-selector',

@@ -2,6 +2,7 @@
 
 export { shardEvaluationSamples } from '#platform'
 export * from './evaluate/index.ts'
+export * from './finetune/index.ts'
 export * from './optim/index.ts'
 export * from './pretrain/index.ts'
 export * from './run/index.ts'

@@ -29,21 +29,43 @@ export function decays(checkpointName: string, parameter: Parameter): boolean {
 
 /** All trainable parameters in groups of one decay and one rate. Throws InvalidArgumentError for a pattern without effect. */
 export function parameterGroups(encoder: PS3Encoder, options: GroupOptions): ParameterGroup[] {
-  const { weightDecay, selectionRateFactor = 1, freeze = [] } = options
+  const { weightDecay, selectionRateFactor = 1, freeze } = options
+  return groupParameters(encoder.namedParameters(), {
+    freeze,
+    nameOf: toCheckpointName,
+    weightDecay: (path, parameter) => (decays(toCheckpointName(path), parameter) ? weightDecay : 0),
+    rateFactor: (path) => (isSelection(path) ? selectionRateFactor : 1),
+  })
+}
+
+/** `parameterGroups` for any model. */
+export function groupParameters(
+  named: Iterable<[string, Parameter]>,
+  {
+    freeze = [],
+    nameOf = (path) => path,
+    weightDecay,
+    rateFactor,
+  }: {
+    freeze?: readonly string[] | undefined
+    /** Another name that `freeze` knows a parameter by. */
+    nameOf?: (path: string) => string
+    weightDecay: (path: string, parameter: Parameter) => number
+    rateFactor: (path: string) => number
+  },
+): ParameterGroup[] {
   const groups = new Map<
     string,
     { parameters: Map<string, Parameter>; weightDecay: number; rateFactor: number }
   >()
   const used = new Set<string>()
-  for (const [path, parameter] of encoder.namedParameters()) {
-    const name = toCheckpointName(path)
-    const frozenBy = freeze.filter((pattern) => [name, path].some(matcher(pattern)))
+  for (const [path, parameter] of named) {
+    const frozenBy = freeze.filter((pattern) => [nameOf(path), path].some(matcher(pattern)))
     for (const pattern of frozenBy) used.add(pattern)
     if (frozenBy.length > 0) continue
-    const decay = decays(name, parameter) ? weightDecay : 0
-    const rateFactor = isSelection(path) ? selectionRateFactor : 1
-    const key = `${decay} ${rateFactor}`
-    const group = groups.get(key) ?? { parameters: new Map(), weightDecay: decay, rateFactor }
+    const rates = { weightDecay: weightDecay(path, parameter), rateFactor: rateFactor(path) }
+    const key = `${rates.weightDecay} ${rates.rateFactor}`
+    const group = groups.get(key) ?? { parameters: new Map(), ...rates }
     group.parameters.set(path, parameter)
     groups.set(key, group)
   }

@@ -25,6 +25,14 @@ export function shardSamples(): never {
   throw shardsNeedNode()
 }
 
+export function shardQuestions(): never {
+  throw shardsNeedNode()
+}
+
+export function shardEvaluationQuestions(): never {
+  throw shardsNeedNode()
+}
+
 export function shardEvaluationSamples(): never {
   throw shardsNeedNode()
 }

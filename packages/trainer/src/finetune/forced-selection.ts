@@ -1,0 +1,82 @@
+// Which patches a question is answered from while the model learns to read them: what is asked about first, then what may
+// be taken for it, then others. Whole blocks are taken, as only complete blocks become tokens.
+
+import {
+  type Box,
+  boxPatchMaps,
+  type GridSize,
+  type PatchSelection,
+  type ProbabilityMap,
+} from '@ps3js/patch-selector'
+
+export interface ForcedSelection {
+  /** Taken first; what is nearest to them is told by these. */
+  boxes: readonly Box[]
+  /** Taken one after the other, as long as the budget lasts. */
+  others: readonly (readonly Box[])[]
+  /** What boxes are measured in, in pixels. */
+  imageSize: GridSize
+  /** Patch grid of each scale above the first. */
+  grids: readonly GridSize[]
+  /** Patches of each of these scales, all of which are taken. */
+  budget: readonly number[]
+  /** Patches along each side of the block that becomes one token. */
+  block: number
+  /** What the rest is taken by: places that this map finds most probable; without it, those nearest to the boxes. */
+  probabilities?: ProbabilityMap | undefined
+}
+
+/** Exactly the budget's patches at every scale that has so many. */
+export function forcedSelection(options: ForcedSelection): PatchSelection {
+  const { boxes, others, imageSize, grids, budget, block, probabilities } = options
+  const tiers = [boxes, ...others].map((some) => boxPatchMaps(some, imageSize, grids))
+  const indices = grids.map((grid, scale) => {
+    const cells = blocksOf(grid, block)
+    const score = probabilities ? probable(probabilities, grid) : near(boxes, imageSize, grid)
+    const ranked = cells.map((patches) => {
+      const tier = tiers.findIndex((maps) => patches.some((patch) => maps[scale]![patch] === 1))
+      return { patches, tier: tier < 0 ? tiers.length : tier, score: score(patches[0]!) }
+    })
+    // Stable: equal blocks stay in row-major order.
+    ranked.sort((a, b) => a.tier - b.tier || b.score - a.score)
+    const taken = ranked.flatMap(({ patches }) => patches).slice(0, budget[scale]!)
+    return Int32Array.from(taken).sort()
+  })
+  return { indices }
+}
+
+/** The patches of each block, row by row. */
+function blocksOf({ height, width }: GridSize, block: number): number[][] {
+  const blocks: number[][] = []
+  for (let top = 0; top < height; top += block) {
+    for (let left = 0; left < width; left += block) {
+      const patches: number[] = []
+      for (let row = top; row < Math.min(top + block, height); row++) {
+        for (let column = left; column < Math.min(left + block, width); column++)
+          patches.push(row * width + column)
+      }
+      blocks.push(patches)
+    }
+  }
+  return blocks
+}
+
+/** What a map says of a patch of the grid. */
+function probable({ height, width, data }: ProbabilityMap, grid: GridSize): (patch: number) => number {
+  return (patch) => {
+    const row = Math.floor((Math.floor(patch / grid.width) * height) / grid.height)
+    const column = Math.floor(((patch % grid.width) * width) / grid.width)
+    return data[row * width + column]!
+  }
+}
+
+/** How near a patch of the grid is to a box's centre; 0 is there. */
+function near(boxes: readonly Box[], imageSize: GridSize, grid: GridSize): (patch: number) => number {
+  const [x, y] = [grid.width / imageSize.width, grid.height / imageSize.height]
+  const centres = boxes.map(([x1, y1, x2, y2]) => [((x1 + x2) / 2) * x, ((y1 + y2) / 2) * y] as const)
+  if (centres.length === 0) centres.push([grid.width / 2, grid.height / 2])
+  return (patch) => {
+    const [row, column] = [Math.floor(patch / grid.width), patch % grid.width]
+    return -Math.min(...centres.map(([cx, cy]) => Math.hypot(column + 0.5 - cx, row + 0.5 - cy)))
+  }
+}

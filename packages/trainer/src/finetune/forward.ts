@@ -1,0 +1,205 @@
+// VILA-HD's forward pass in fine-tuning (arXiv:2503.19903, section 4; LLaVATopDownTrainer of NVlabs/VILA): the pictures at
+// low resolution, the question read for a prompt, patches chosen, the answer read with them.
+// Shapes: N samples, P different pictures, n low-res tokens, C width of the encoder, D of the language model.
+
+import type { Recorder } from '@ps3js/contrastive-loss'
+import {
+  chooseBatchPatches,
+  type GridSize,
+  type PatchSelection,
+  type ProbabilityMap,
+  probabilityMaps,
+  scaleBudget,
+} from '@ps3js/patch-selector'
+import { PictureBatch } from '@ps3js/ps3-encoder'
+import {
+  gatherRows,
+  matMul,
+  type Random,
+  reshape,
+  slice,
+  type Tensor,
+  TensorScope,
+  tensor2d,
+  tidy,
+} from '@ps3js/tensor'
+import {
+  buildSequence,
+  highResFeatures,
+  lowResFeatures,
+  type PictureTokens,
+  type Segment,
+  type VilaHd,
+} from '@ps3js/vila-hd'
+import { SharedPictures } from '../pretrain/shared-pictures.ts'
+import { forcedSelection } from './forced-selection.ts'
+import { type QuestionBatch, regionOf } from './rows.ts'
+
+/**
+ * What a question is answered from, besides the low-res tokens: nothing; the patches around what is asked about; those, then
+ * distractors, then the most probable; or the most probable alone, as when it is asked later.
+ */
+export type SelectionMode = 'none' | 'crop' | 'forced' | 'predicted'
+
+export interface QuestionForwardOptions {
+  selection: {
+    mode: SelectionMode
+    /** Patches per picture, over all high scales in proportion to their pixels. Default: the encoder's own budget. */
+    budget?: number | undefined
+    /** Most of a sample's distractors that `forced` takes. */
+    distractors: number
+  }
+  prompt: {
+    /** Which states of the language model steer: the last of the question, or the mean over its text. */
+    state: 'last' | 'mean'
+    /** Whether the language model learns from where it looks; else the prompt head alone does. */
+    gradient: boolean
+  }
+}
+
+export interface QuestionForward {
+  /** Where the questions look: [N, h, w] in 0..1; null where nothing is chosen by it and `needsMaps` is false. */
+  topDown: Tensor | null
+  maps: readonly ProbabilityMap[] | null
+  selections: readonly PatchSelection[] | null
+  /** Patch grids of the high scales. */
+  grids: readonly GridSize[]
+  /** What the language model reads of each sample's picture. Not with `topDown`: each is its own tensor. */
+  pictures: readonly PictureTokens[]
+}
+
+/**
+ * Everything before the answer is read. Runs synchronous parts inside `recorder`: a tape's, or `tidy`. The caller disposes
+ * all tensors.
+ *
+ * @param needsMaps whether the maps are wanted even where the selection does not go by them
+ * @param random decides which distractors are taken
+ */
+export async function questionForward(
+  model: VilaHd,
+  batch: QuestionBatch,
+  { selection, prompt }: QuestionForwardOptions,
+  { record, needsMaps, random }: { record: Recorder; needsMaps: boolean; random: Random },
+): Promise<QuestionForward> {
+  const { vision_tower: encoder, mm_projector: connector, featureLayer } = model
+  const { vision, trunk } = encoder.config
+  const pictureBatch = (images: PictureBatch['images']) =>
+    new PictureBatch(images, vision.ps3_scales, trunk.patch_size, encoder.normalization)
+  const images = batch.samples.map(({ image }) => image)
+  const shared = new SharedPictures(images)
+  const pictures = pictureBatch(shared.images)
+  const { grid } = pictures.sizes[0]!
+  const grids = pictures.sizes.slice(1).map((size) => size.grid)
+  using scope = new TensorScope()
+  const low = scope.track(
+    record(() => {
+      const { features, keysValues, selection } = lowResFeatures(encoder, pictures, featureLayer)
+      const all = connector.lowRes(features, grid)
+      const [, count, width] = all.shape as [number, number, number]
+      const tokens = shared.images.map((_, i) => reshape(slice(all, [i, 0, 0], [1, -1, -1]), [count, width]))
+      const { lowRes, highRes } = selection
+      return { tokens, keysValues, seen: highRes ? [lowRes, highRes] : [lowRes] }
+    }),
+  )
+  const [lowSeen, highSeen] = low.seen
+  const seen = { grid, lowRes: lowSeen!, highRes: highSeen ?? null }
+  const lowOfSamples = shared.perSample(low.tokens)
+
+  const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
+  let topDown: Tensor | null = null
+  if (byPrompt) {
+    const read = () => questionStates(model, batch, lowOfSamples, prompt.state)
+    const states = scope.track(prompt.gradient ? record(read) : tidy(read))
+    topDown = scope.track(
+      record(() => shared.topDown(encoder.vision_model.selector, seen, connector.prompt(states))),
+    )
+  }
+  const maps = topDown && (await probabilityMaps(topDown))
+  const selections = choose(model, batch, grids, maps, selection, random)
+  const tokens = record((): Tensor[] => {
+    if (!selections) return []
+    const keysValues = low.keysValues.map((x) => shared.rowsPerSample(x))
+    const features = highResFeatures(encoder, pictureBatch(images), [selections], keysValues, featureLayer)
+    return selections.map(({ indices }, i) => {
+      const [, count, width] = features.shape as [number, number, number]
+      const own = reshape(slice(features, [i, 0, 0], [1, -1, -1]), [count, width])
+      const lowRes = lowOfSamples[i]!
+      return connector.highRes(own, { grids, indices }, reshape(lowRes, [1, ...lowRes.shape])).tokens
+    })
+  })
+  scope.keep([topDown, low.tokens])
+  return {
+    topDown,
+    maps,
+    selections,
+    grids,
+    pictures: lowOfSamples.map((lowRes, i) => ({ low: lowRes, high: tokens[i] ?? null })),
+  }
+}
+
+/** Sample i's sequence in a packed one, whose pictures are counted through. */
+export function segmentsOf(model: VilaHd, ids: readonly number[], picture: number): Segment[] {
+  const { imageTokenId } = model.config
+  return buildSequence(ids, { imageTokenId, pictures: 1 }).map((segment) =>
+    'ids' in segment ? segment : { picture },
+  )
+}
+
+/** What the language model's states say after the questions, read with the low-res tokens: [N, D] */
+function questionStates(
+  model: VilaHd,
+  { ids }: QuestionBatch,
+  low: readonly Tensor[],
+  state: 'last' | 'mean',
+): Tensor {
+  const pictures = low.map((tokens): PictureTokens => ({ low: tokens, high: null }))
+  const sequences = ids.map(({ prompt, question: [, end] }, i) => segmentsOf(model, prompt.slice(0, end), i))
+  const parts = sequences.map((segments) => ({ length: model.countRows(segments, pictures) }))
+  const ends = parts.map((_, i) => parts.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))
+  const { last } = model.llm.forward(model.embedSequence(sequences.flat(), pictures), parts)
+  if (state === 'last')
+    return gatherRows(
+      last,
+      ends.map((end) => end - 1),
+    )
+  const rows = last.shape[0]!
+  const weights = new Float32Array(ids.length * rows)
+  ids.forEach(({ question: [start, end] }, i) => {
+    weights.fill(1 / (end - start), i * rows + ends[i]! - (end - start), i * rows + ends[i]!)
+  })
+  return matMul(tensor2d(weights, [ids.length, rows]), last)
+}
+
+function choose(
+  model: VilaHd,
+  { samples }: QuestionBatch,
+  grids: readonly GridSize[],
+  maps: readonly ProbabilityMap[] | null,
+  { mode, budget: patches, distractors: most }: QuestionForwardOptions['selection'],
+  random: Random,
+): PatchSelection[] | null {
+  if (mode === 'none') return null
+  const { budget: usual } = model.vision_tower
+  const wanted = patches === undefined ? usual : scaleBudget(grids.map(area), patches)
+  const budget = wanted.map((count, scale) => Math.min(count, area(grids[scale]!)))
+  if (mode === 'predicted') {
+    const choices = maps!.map((probabilities) => ({ probabilities }))
+    return chooseBatchPatches({ grids, budget }, choices).map((looks) => looks[0]!)
+  }
+  const { block } = model.mm_projector
+  return samples.map((sample, i) => {
+    const { image, boxes, distractors } = sample
+    const taken = random.shuffle([...distractors]).slice(0, most)
+    return forcedSelection({
+      boxes,
+      others: mode === 'crop' ? [] : [regionOf(sample), ...taken.map((box) => [box])],
+      imageSize: image,
+      grids,
+      budget,
+      block,
+      probabilities: mode === 'crop' ? undefined : maps![i],
+    })
+  })
+}
+
+const area = ({ height, width }: GridSize): number => height * width

@@ -1,0 +1,127 @@
+// The model of a fine-tuning run with all that its checkpoints carry: a whole VILA-HD, or one made of its parts.
+
+import {
+  loadModel,
+  parseLanguageModelConfig,
+  Qwen2,
+  TextTokenizer,
+  type TokenizerJson,
+} from '@ps3js/language-model'
+import { configJson, loadPretrained, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
+import {
+  CheckpointError,
+  ConfigError,
+  type PretrainedFiles,
+  type PretrainedOptions,
+  resolvePretrained,
+  TensorScope,
+} from '@ps3js/tensor'
+import { loadVilaHd, PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
+import { Connector } from '@ps3js/vila-hd-connector'
+import type { FineTuneConfig } from './config.ts'
+
+/** A VILA-HD to train. Dispose the assistant. */
+export interface TrainableAssistant {
+  assistant: PictureAssistant
+  /** The tokenizer's files: checkpoints hold a copy. */
+  tokenizer: TokenizerJson
+}
+
+/** Opens the model with its values. Throws ConfigError, CheckpointError or ResourceError. */
+export async function openAssistant(
+  { from, parts }: FineTuneConfig['model'],
+  seed: number,
+  options: PretrainedOptions = {},
+): Promise<TrainableAssistant> {
+  if (from === undefined) return assemble(parts!, seed, options)
+  const files = await resolvePretrained(from, options)
+  const tokenizer = await readTokenizer(files.subdirectory('llm'))
+  return { assistant: await loadVilaHd(files, options), tokenizer }
+}
+
+type Parts = NonNullable<FineTuneConfig['model']['parts']>
+
+/** Puts trained parts and new ones together; what is new has random values. */
+async function assemble(parts: Parts, seed: number, options: PretrainedOptions): Promise<TrainableAssistant> {
+  using scope = new TensorScope()
+  const { encoder: whole, processor } = await loadPretrained(parts.visionTower, {
+    ...options,
+    tokenizer: null,
+  })
+  scope.track(whole)
+  const tower = scope.track(await withoutText(whole))
+  const files = await resolvePretrained((parts.languageModel ?? parts.tokenizer)!, options)
+  const tokenizer = await readTokenizer(files)
+  const spelling = new TextTokenizer(tokenizer)
+  const llm = scope.track(
+    parts.languageModelConfig === undefined
+      ? await loadModel(files, options)
+      : newLanguageModel(parts.languageModelConfig, seed),
+  )
+  const { eosId } = spelling
+  if (eosId === undefined) throw new ConfigError('the tokenizer names no eos_token, which ends an answer')
+  const { vision, trunk } = tower.config
+  const connector = scope.track(
+    new Connector({
+      projectorType: parts.projector,
+      visionWidth: trunk.width,
+      hiddenSize: llm.config.hiddenSize,
+      promptHead: parts.promptHead,
+      positionGrid: parts.positions ? Math.floor(vision.ps3_scales[0]! / trunk.patch_size) : null,
+      numScales: parts.positions ? vision.ps3_scales.length : 0,
+    }),
+  )
+  connector.initialize(seed)
+  const ids = tokenIds(spelling, '\n')
+  requireVocabulary(llm, [eosId, ids.imageTokenId])
+  const model = new VilaHd(
+    { vision_tower: tower, llm, mm_projector: connector },
+    {
+      selectLayer: parts.selectLayer,
+      lookMode: 'after-prompt',
+      looks: 1,
+      tokens: null,
+      dynamicAspectRatio: false,
+      ...ids,
+    },
+  )
+  scope.keep([tower, llm, connector])
+  const assistant = new PictureAssistant({ model, tokenizer: spelling, processor, stopIds: [eosId] })
+  return { assistant, tokenizer }
+}
+
+/** The vision tower alone, as a checkpoint spells it, so that a run that was taken up writes the same bytes. */
+async function withoutText(encoder: PS3Encoder): Promise<PS3Encoder> {
+  const { config, normalization } = encoder
+  const bare = new PS3Encoder({ config: { ...config, text: null }, normalization })
+  const tower = new PS3Encoder({ config: parseConfig(configJson(bare), config.trunk), normalization })
+  const values = encoder.stateDict()
+  for (const [path, parameter] of tower.namedParameters()) parameter.set(values[path]!)
+  return tower
+}
+
+function newLanguageModel(config: Record<string, unknown>, seed: number): Qwen2 {
+  const model = new Qwen2(parseLanguageModelConfig(config))
+  model.initialize(seed)
+  return model
+}
+
+function requireVocabulary({ config: { vocabSize } }: Qwen2, ids: readonly number[]): void {
+  const beyond = ids.find((id) => id >= vocabSize)
+  if (beyond === undefined) return
+  throw new ConfigError(
+    `the tokenizer has a token ${beyond}, the language model a vocabulary of ${vocabSize}: they must fit`,
+  )
+}
+
+async function readTokenizer(files: PretrainedFiles): Promise<TokenizerJson> {
+  if (!(await files.has('tokenizer.json'))) {
+    throw new CheckpointError(`there is no tokenizer.json in ${files.location}`)
+  }
+  const [config, template] = ['tokenizer_config.json', 'chat_template.jinja']
+  return {
+    tokenizer: await files.readJson('tokenizer.json'),
+    config: (await files.has(config)) ? await files.readJson(config) : undefined,
+    ...((await files.has(template)) && { chatTemplate: await files.readText(template) }),
+  }
+}

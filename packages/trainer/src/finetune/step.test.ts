@@ -1,0 +1,171 @@
+// A fine-tuning step: its gradients against finite differences, its losses by other ways to the same numbers.
+import { dispose, Random, type Tensor, tensorData, useBackend } from '@ps3js/tensor'
+import type { PictureAssistant } from '@ps3js/vila-hd'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
+import type { QuestionBatch } from './rows.ts'
+import { type FineTuneOptions, fineTuneStep } from './step.ts'
+import { tinyAssistant, tinyBatch } from './tiny-assistant.fixture.ts'
+
+beforeAll(() => useBackend('wasm'))
+
+const OPTIONS: FineTuneOptions = {
+  selection: { mode: 'forced', budget: 40, distractors: 1 },
+  prompt: { state: 'last', gradient: false },
+  loss: { answer: 1, selection: 0.5 },
+}
+
+async function step(
+  assistant: PictureAssistant,
+  batch: QuestionBatch,
+  options: Partial<FineTuneOptions> = {},
+) {
+  const { gradients, ...rest } = await fineTuneStep(assistant.model, batch, { ...OPTIONS, ...options })
+  const values = new Map<string, number[]>()
+  for (const [path, gradient] of gradients) values.set(path, [...(await tensorData(gradient))])
+  dispose([...gradients.values()] as Tensor[])
+  return { ...rest, values }
+}
+
+/** Where each kind of parameter is: one of every part. */
+const PARAMETERS = [
+  'vision_tower.vision_model.trunk.blocks.0.attn.qkv.weight',
+  'vision_tower.vision_model.trunk.patch_embed.proj.weight',
+  'mm_projector.layers.1.weight',
+  'mm_projector.layers.2.weight',
+  'mm_projector.top_down_prompt_head.weight',
+  'mm_projector.high_res_scale_embed.1',
+  'llm.model.embed_tokens.weight',
+  'llm.model.layers.0.self_attn.k_proj.weight',
+  'llm.model.layers.1.mlp.up_proj.weight',
+]
+
+/** Moves a parameter along its gradient: how much the loss then changes, and how much it should. */
+async function alongGradient(
+  assistant: PictureAssistant,
+  batch: QuestionBatch,
+  path: string,
+  gradient: number[],
+  options: Partial<FineTuneOptions>,
+) {
+  const parameter = new Map(assistant.model.namedParameters()).get(path)!
+  const start = Float32Array.from(await tensorData(parameter.value))
+  const length = Math.hypot(...gradient)
+  const h = 1e-2
+  const at = async (sign: number) => {
+    parameter.set(start.map((value, i) => value + (sign * h * gradient[i]!) / length))
+    return (await step(assistant, batch, options)).losses.total
+  }
+  const change = ((await at(1)) - (await at(-1))) / (2 * h)
+  parameter.set(start)
+  return { change, length }
+}
+
+describe('fineTuneStep', () => {
+  it.each<[string, Partial<FineTuneOptions>]>([
+    [
+      'the answers',
+      { loss: { answer: 1, selection: 0 }, selection: { mode: 'crop', budget: 40, distractors: 0 } },
+    ],
+    [
+      'where to look, with gradients through the language model',
+      {
+        loss: { answer: 0, selection: 1 },
+        prompt: { state: 'mean', gradient: true },
+        selection: { mode: 'none', distractors: 0 },
+      },
+    ],
+  ])('has the gradients of finite differences: %s', async (_, options) => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 1)
+    const { values } = await step(assistant, batch, options)
+    const wanted = PARAMETERS.filter((path) => values.get(path)?.some((value) => value !== 0))
+    expect(wanted.length).toBeGreaterThan(5)
+    for (const path of wanted) {
+      const { change, length } = await alongGradient(assistant, batch, path, values.get(path)!, options)
+      // Central differences of a float32 loss of about 4: 1e-6 / 2e-2 of noise, and the third derivative's share.
+      expect(Math.abs(change - length), `${path}: ${change}, ${length}`).toBeLessThan(0.02 * length + 2e-4)
+    }
+    assistant.dispose()
+  })
+
+  it('lets the prompt head alone learn from where to look, unless told otherwise', async () => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 1)
+    const loss = { answer: 0, selection: 1 }
+    const apart = await step(assistant, batch, { loss })
+    const through = await step(assistant, batch, { loss, prompt: { state: 'last', gradient: true } })
+    const head = 'mm_projector.top_down_prompt_head.weight'
+    const ofModel = 'llm.model.layers.0.self_attn.k_proj.weight'
+    const largest = (values: number[] | undefined) => Math.max(0, ...(values ?? []).map(Math.abs))
+    expect(through.losses.selection).toBeCloseTo(apart.losses.selection, 6)
+    expect(through.values.get(head)).toEqual(apart.values.get(head))
+    expect(largest(apart.values.get(ofModel))).toBe(0)
+    expect(largest(through.values.get(ofModel))).toBeGreaterThan(0)
+    assistant.dispose()
+  })
+
+  it('is the same in parts of any size, and with one low-res pass for each picture', () =>
+    expectNoLeak(async () => {
+      const assistant = tinyAssistant()
+      const batch = tinyBatch(assistant, 2)
+      const whole = await step(assistant, batch, { random: new Random(1) })
+      const own = {
+        ...batch,
+        samples: batch.samples.map((sample) => ({ ...sample, image: { ...sample.image } })),
+      }
+      for (const other of [
+        await step(assistant, batch, { microBatch: 1, random: new Random(1) }),
+        await step(assistant, batch, { microBatch: 3, random: new Random(1) }),
+        await step(assistant, own, { random: new Random(1) }),
+      ]) {
+        expect(other.selections).toEqual(whole.selections)
+        expect(other.losses.total).toBeCloseTo(whole.losses.total, 4)
+        for (const [path, values] of whole.values) {
+          const scale = Math.max(1, ...values.map(Math.abs))
+          const worst = Math.max(...values.map((value, i) => Math.abs(value - other.values.get(path)![i]!)))
+          // Float32 sums in another order.
+          expect(worst / scale, path).toBeLessThan(2e-5)
+        }
+      }
+      assistant.dispose()
+    }))
+
+  it('takes what its mode says', async () => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 1)
+    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], budget = 40) => {
+      const { selections } = await step(assistant, batch, { selection: { mode, budget, distractors: 1 } })
+      expect(selections![0]!.indices.map(({ length }) => length)).toEqual([8, 32])
+      const [x1, y1] = box as [number, number]
+      const inside = [0, 1, 2].flatMap((r) => [0, 1, 2].map((c) => (y1 / 4 + r) * 16 + x1 / 4 + c))
+      return inside.filter((patch) => selections![0]!.indices[1]!.includes(patch)).length / 9
+    }
+    const { boxes, distractors } = batch.samples[0]!
+    expect(await share('crop', boxes[0]!)).toBe(1)
+    expect(await share('forced', boxes[0]!)).toBe(1)
+    expect(await share('forced', distractors[0]!)).toBeGreaterThan(0.6)
+    expect(await share('crop', distractors[0]!)).toBeLessThan(0.5)
+    expect(await share('predicted', boxes[0]!)).toBeLessThan(1)
+    const blind = await step(assistant, batch, { selection: { mode: 'none', distractors: 0 } })
+    expect(blind.selections).toBeNull()
+    assistant.dispose()
+  })
+
+  it('refuses an empty batch, and leaves nothing behind', async () => {
+    const assistant = tinyAssistant()
+    await expectNoLeak(() =>
+      expect(fineTuneStep(assistant.model, { samples: [], ids: [] }, OPTIONS)).rejects.toThrow(
+        'at least one',
+      ),
+    )
+    const outside = tinyBatch(assistant, 1)
+    const samples = outside.samples.map((sample) => ({ ...sample, boxes: [[90, 90, 99, 99] as const] }))
+    await expectNoLeak(() =>
+      expect(fineTuneStep(assistant.model, { ...outside, samples }, OPTIONS)).rejects.toThrow(
+        /outside the picture/,
+      ),
+    )
+    assistant.dispose()
+  })
+})
