@@ -49,8 +49,8 @@ export async function startRun<Config extends RunConfig, Sample, Batch>(
   options: RunOptions,
 ): Promise<RunPosition> {
   kind.check?.(config)
-  const run = await RunDirectory.create(directory, kind.print(config), kind.command)
-  return trainIn(run, kind, config, undefined, options)
+  await using run = await RunDirectory.create(directory, kind.print(config), kind.command)
+  return await trainIn(run, kind, config, undefined, options)
 }
 
 /** Takes up a run and trains to its end, exactly as if it had never stopped. */
@@ -59,8 +59,9 @@ export async function resumeRun<Config extends RunConfig, Sample, Batch>(
   directory: string,
   options: RunOptions,
 ): Promise<RunPosition> {
-  const { run, text, file } = await RunDirectory.open(directory)
-  return trainIn(run, kind, kind.read(text, file), await run.latest(), options)
+  const { text, file, ...opened } = await RunDirectory.open(directory)
+  await using run = opened.run
+  return await trainIn(run, kind, kind.read(text, file), await run.latest(), options)
 }
 
 async function trainIn<Config extends RunConfig, Sample, Batch>(

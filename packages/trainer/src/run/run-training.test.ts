@@ -191,6 +191,29 @@ describe('a run in a folder', () => {
     ).rejects.toThrow(/checkpoint\.best is "accuracy", which the evaluation does not measure; there are /)
   })
 
+  it('is written by one process: a second one is refused, until the first has ended', async () => {
+    const run = join(directory, 'one-writer')
+    const others: Promise<unknown>[] = []
+    const onStep = () => {
+      for (const second of [startTraining(tinyConfig(), run, options), resumeTraining(run, options)])
+        others.push(second.catch((error: unknown) => error))
+    }
+    const controller = new AbortController()
+    const onCheckpoint = () => controller.abort()
+    const { signal } = controller
+    await expect(
+      startTraining(tinyConfig(), run, { ...options, onStep, onCheckpoint, signal }),
+    ).rejects.toThrow(/abort/)
+    for (const error of await Promise.all(others)) {
+      expect(error).toBeInstanceOf(ResourceError)
+      expect((error as Error).message).toMatch(
+        /one-writer is being written by process \d+, .*: wait until it ends/,
+      )
+    }
+    await resumeTraining(run, options)
+    expect(await runFingerprint(run)).toEqual(await runFingerprint(whole))
+  })
+
   it('refuses a precision that the backend lacks, and leaves no folder', async () => {
     const run = join(directory, 'half')
     const starting = startTraining(tinyConfig({ precision: 'bf16' }), run, options)

@@ -3,7 +3,7 @@
 
 import { mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { CheckpointError, ResourceError, writeFileAtomic } from '@ps3js/tensor'
+import { CheckpointError, lockOutput, type OutputLock, ResourceError, writeFileAtomic } from '@ps3js/tensor'
 import type { RunPosition } from '../../run/train.ts'
 import { fileProblem } from './file-problem.ts'
 
@@ -13,40 +13,57 @@ const POSITION = 'training.json'
 const FORMAT = 1
 const stepName = /^step-(\d{8,})$/
 
-export class RunDirectory {
+/** Held by one process at a time; disposing it lets others in. */
+export class RunDirectory implements AsyncDisposable {
   readonly path: string
+  readonly #lock: OutputLock
 
-  private constructor(path: string) {
+  private constructor(path: string, lock: OutputLock) {
     this.path = path
+    this.#lock = lock
   }
 
   /**
-   * Begins a run. Throws ResourceError when the folder holds one already, or cannot be written to.
+   * Begins a run. Throws ResourceError when the folder holds one already, another process writes it, or nobody can.
    *
    * @param config the configuration file's text
    * @param command that takes such a run up
    */
   static async create(path: string, config: string, command: string): Promise<RunDirectory> {
-    const run = new RunDirectory(path)
-    await attempt('make the directory', path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }))
-    if ((await attempt('read', path, () => readdir(path))).includes(CONFIG)) {
-      throw new ResourceError(
-        `${path} holds a run already: go on with it (${command} --resume ${path}), or choose another folder`,
-      )
+    const run = await RunDirectory.#held(path)
+    try {
+      if ((await attempt('read', path, () => readdir(path))).includes(CONFIG)) {
+        throw new ResourceError(
+          `${path} holds a run already: go on with it (${command} --resume ${path}), or choose another folder`,
+        )
+      }
+      await writeFileAtomic(join(path, CONFIG), config)
+      return run
+    } catch (error) {
+      await run.#lock.release()
+      throw error
     }
-    await writeFileAtomic(join(path, CONFIG), config)
-    return run
   }
 
-  /** Takes up a run; `text` is what its configuration `file` holds. Throws ResourceError when there is none. */
+  /**
+   * Takes up a run; `text` is what its configuration `file` holds. Throws ResourceError when there is none, or another
+   * process writes it.
+   */
   static async open(path: string): Promise<{ run: RunDirectory; text: string; file: string }> {
     const file = join(path, CONFIG)
     const text = await readFile(file, 'utf8').catch((cause) => {
       throw new ResourceError(`${path} holds no run: there is no ${CONFIG} in it; check the path`, { cause })
     })
-    const run = new RunDirectory(path)
+    return { run: await RunDirectory.#held(path), text, file }
+  }
+
+  static async #held(path: string): Promise<RunDirectory> {
     await attempt('make the directory', path, () => mkdir(join(path, CHECKPOINTS), { recursive: true }))
-    return { run, text, file }
+    return new RunDirectory(path, await lockOutput(path))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock.release()
   }
 
   /** The folder of a step's checkpoint. */
