@@ -82,6 +82,8 @@ export interface PipelineState {
   position: number
   /** Of them, those skipped. */
   skipped: number
+  /** Training samples that the next one of them has given already, where pictures give several. */
+  given?: number
   /** Where reading goes on: the place in this epoch's order of shards, and samples of that shard already read. */
   shard: number
   offset: number

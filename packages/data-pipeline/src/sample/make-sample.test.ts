@@ -7,7 +7,7 @@ import { DecodePool } from '../decode/decode-pool.ts'
 import { record } from '../read/tars.fixture.ts'
 import type { RawSample } from '../types.ts'
 import { type Draws, generatorFor, randomDraws } from './draws.ts'
-import { makeSample } from './make-sample.ts'
+import { makeSamples, type SampleOptions } from './make-sample.ts'
 
 /** Black, with a white rectangle [x1, y1, x2, y2]. */
 async function rectangle(width: number, height: number, [x1, y1, x2, y2]: number[]): Promise<Buffer> {
@@ -23,6 +23,11 @@ const { decode } = pool
 afterAll(() => pool.close())
 
 const draws = (seed: number): Draws => randomDraws(new Random(seed))
+
+/** The first of a picture's samples. */
+async function makeSample(raw: RawSample, options: SampleOptions, draws: Draws, decoder = decode) {
+  return (await makeSamples(raw, options, draws, decoder))[0]!
+}
 
 async function sampleOf(picture: Uint8Array, box: number[][], seed = 1) {
   const raw: RawSample = { key: 'k', picture, record: { text: box.map((_, i) => `Box ${i}.`), box } }
@@ -108,6 +113,63 @@ describe('makeSample', () => {
     const whole = { top: 0, left: 0, width: 9, height: 9 }
     expect(new Set((await decode(clear, whole, 4)).data)).toEqual(new Set([255]))
     expect(new Set((await decode(grey, whole, 4)).data)).toEqual(new Set([0x77]))
+  })
+})
+
+describe('several captions of one picture', () => {
+  /** Four boxes in the middle, one at the edge of a wide picture, where few crops go. */
+  const box = [
+    [150, 30, 160, 40],
+    [140, 50, 170, 60],
+    [165, 25, 175, 45],
+    [150, 40, 158, 48],
+    [0, 0, 8, 8],
+  ]
+  const text = box.map((_, i) => `Box ${i}.`)
+  const options = { size: 40, captionsPerPicture: 8 }
+  const samplesOf = async (seed: number, more: object = {}, change: object = {}) => {
+    const picture = await rectangle(320, 90, [0, 0, 8, 8])
+    const raw: RawSample = { key: 'k', picture, record: { text, box, global_text: 'All.', ...change } }
+    return makeSamples(raw, { ...options, ...more }, draws(seed), decode)
+  }
+
+  it('share one crop, say different things, and begin with what would be chosen alone', async () => {
+    let cropped = 0
+    for (let seed = 0; seed < 8; seed++) {
+      const made = await samplesOf(seed)
+      expect(new Set(made.map(({ image }) => image)).size).toBe(1)
+      expect(new Set(made.map(({ caption }) => caption)).size).toBe(made.length)
+      expect(await samplesOf(seed, { captionsPerPicture: 1 + (seed % 3) })).toEqual(
+        made.slice(0, 1 + (seed % 3)),
+      )
+      for (const { boxes, isGlobalText, region, caption } of made) {
+        expect(isGlobalText).toBe(caption === 'All.')
+        // What the picture shows nothing of is not asked about.
+        for (const [x1, y1, x2, y2] of boxes) expect(x1! < 40 && x2! > 0 && y1! < 40 && y2! > 0).toBe(true)
+        expect(region.data.some((value) => value === 1)).toBe(true)
+      }
+      if (!made.some(({ caption }) => caption === 'Box 4.')) cropped++
+      expect(made.length).toBeGreaterThanOrEqual(5)
+      expect(made.length).toBeLessThanOrEqual(6)
+    }
+    expect(cropped).toBeGreaterThan(1)
+    expect(cropped).toBeLessThan(8)
+  })
+
+  it('are as many as there are, with several boxes each and without a global caption too', async () => {
+    const pairs = await samplesOf(1, { boxesPerSample: 2, crop: null }, { global_text: undefined })
+    expect(pairs.map(({ boxes }) => boxes.length)).toEqual([2, 2, 1])
+    const never = await samplesOf(1, { globalCaptionProb: null, crop: null })
+    expect(never.map(({ isGlobalText }) => isGlobalText)).toEqual(Array(5).fill(false))
+    const only = await samplesOf(1, {}, { text: [], box: [] })
+    expect(only.map(({ caption }) => caption)).toEqual(['All.'])
+    const blank = await samplesOf(
+      1,
+      { crop: null },
+      { text: ['The image is a close-up of', ...text.slice(1)] },
+    ).catch((error: unknown) => error)
+    if (Array.isArray(blank)) expect(blank.every(({ caption }) => caption.trim() !== '')).toBe(true)
+    else expect(String(blank)).toContain('nothing is left of its caption')
   })
 })
 

@@ -65,6 +65,38 @@ describe('trainingSamples', () => {
     })
   })
 
+  it('gives several captions of a picture one after the other, and resumes between them', async () => {
+    await inTempDir(async (directory) => {
+      const { single } = await writeShards(directory, { shards: 1, each: 5 })
+      const broken: Entry[] = [
+        ['broken.png', 'no picture'],
+        ['broken.json', JSON.stringify(record(1))],
+      ]
+      const damaged = join(directory, 'damaged.tar')
+      await writeFile(damaged, await makeTar(broken))
+      const source = openShards([...openShards(single).names, damaged])
+      const options = { ...OPTIONS, shuffle: 3, captionsPerPicture: 3 }
+      const whole: string[] = []
+      const pictures: object[] = []
+      const stream = trainingSamples(source, { ...options, workers: 2 })
+      const states: PipelineState[] = [stream.state()]
+      for await (const sample of stream) {
+        whole.push(digest(sample))
+        pictures.push(sample.image)
+        states.push(stream.state())
+      }
+      expect(new Set(pictures).size).toBe(5)
+      // Two boxes and a global caption each, not all visible in every crop.
+      expect(whole.length).toBeGreaterThan(10)
+      expect(new Set(states.map(({ given }) => given))).toEqual(new Set([undefined, 1, 2]))
+      for (const [i, state] of states.entries()) {
+        const resume = JSON.parse(JSON.stringify(state)) as PipelineState
+        const rest = trainingSamples(source, { ...options, workers: 1 + (i % 2), resume })
+        expect((await collect(rest, 4)).map(digest), `after ${i}`).toEqual(whole.slice(i, i + 4))
+      }
+    })
+  })
+
   it('keeps the order of files without shuffling, and resumes there too', async () => {
     await inTempDir(async (directory) => {
       const { single } = await writeShards(directory, { shards: 2, each: 4 })

@@ -6,7 +6,7 @@ import { type CropDecoder, DecodePool } from '../decode/decode-pool.ts'
 import { SkipCount } from '../read/skip-count.ts'
 import type { ShardItem, ShardSource } from '../read/source.ts'
 import { generatorFor, randomDraws } from '../sample/draws.ts'
-import { makeSample, type SampleOptions } from '../sample/make-sample.ts'
+import { makeSamples, type SampleOptions } from '../sample/make-sample.ts'
 import type { PipelineState, SkippedSample, TrainingSample } from '../types.ts'
 import { mapInOrder } from './map-in-order.ts'
 import { FIRST_SAMPLE, type Place, type Shuffled, shuffledEpoch } from './shuffle.ts'
@@ -78,7 +78,7 @@ interface Numbered extends Shuffled {
 }
 
 type Made = { item: ShardItem; position: number; next: Place } & (
-  | { sample: TrainingSample }
+  | { samples: TrainingSample[] }
   | { problem: string }
 )
 
@@ -98,23 +98,27 @@ async function* samplesOfEpoch(
     if (!item.sample) return { item, position, next, problem: item.problem }
     try {
       const draws = randomDraws(generatorFor(seed, epoch, FIRST_SAMPLE + position))
-      return { item, position, next, sample: await makeSample(item.sample, options, draws, decode) }
+      return { item, position, next, samples: await makeSamples(item.sample, options, draws, decode) }
     } catch (error) {
       if (!(error instanceof ImageError || error instanceof InvalidArgumentError)) throw error
       return { item, position, next, problem: error.message }
     }
   }
   let isEmpty = isFresh
+  let { given = 0, ...before }: PipelineState = start
   const queue = { ahead: 2 * workers, signal }
   for await (const made of mapInOrder(order, make, queue)) {
     const { item, position, next } = made
-    if ('problem' in made) {
-      skips.add({ key: item.key, shard: item.shard, reason: made.problem })
-      continue
+    if ('problem' in made) skips.add({ key: item.key, shard: item.shard, reason: made.problem })
+    const after = { ...before, ...next, position: position + 1, skipped: skips.count }
+    const samples = 'problem' in made ? [] : made.samples
+    for (; given < samples.length; given++) {
+      isEmpty = false
+      const isLast = given + 1 === samples.length
+      yield { sample: samples[given]!, state: isLast ? after : { ...before, given: given + 1 } }
     }
-    isEmpty = false
-    const place = { ...next, position: position + 1, skipped: skips.count }
-    yield { sample: made.sample, state: { ...start, ...place } }
+    before = after
+    given = 0
   }
   if (isEmpty)
     throw new ResourceError(`no usable sample in ${source.names.length} shards: ${skips.count} skipped`)
@@ -131,7 +135,8 @@ function startOfEpoch(seed: number, epoch: number, shuffle: number, shards: numb
 }
 
 function checkOptions(options: TrainingSamplesOptions & { workers: number }, shards: number): void {
-  const { size, shuffle, workers, epochs, seed, boxesPerSample = 1, maxSkipped = 100 } = options
+  const { size, shuffle, workers, epochs, seed, maxSkipped = 100 } = options
+  const { boxesPerSample = 1, captionsPerPicture = 1 } = options
   const whole = (name: string, value: unknown, least: number) => {
     if (Number.isSafeInteger(value) && (value as number) >= least) return
     throw new InvalidArgumentError(`${name} must be a whole number of at least ${least}, not ${value}`)
@@ -141,6 +146,7 @@ function checkOptions(options: TrainingSamplesOptions & { workers: number }, sha
   whole('shuffle', shuffle, 0)
   whole('workers', workers, 1)
   whole('boxesPerSample', boxesPerSample, 1)
+  whole('captionsPerPicture', captionsPerPicture, 1)
   whole('maxSkipped', maxSkipped, 0)
   if (epochs !== Number.POSITIVE_INFINITY) whole('epochs', epochs, 1)
   const { globalCaptionProb = 0.25 } = options

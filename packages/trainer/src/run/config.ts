@@ -49,6 +49,8 @@ const dataSchema = z.strictObject({
   globalCaptionProbability: share.default(0.25),
   /** Boxes whose captions become one sample's. */
   boxesPerSample: positive.default(1),
+  /** Most captions taken of one picture, of one crop: it is computed once for all that fall into a step. */
+  captionsPerPicture: positive.default(1),
   /** Encoded samples held to shuffle among. */
   shuffle: whole.default(256),
   /** Pictures decoded at the same time, at most one per shard. Default: what the machine can run at once. */
