@@ -1,6 +1,6 @@
 // Errors as a person at a terminal should see them: one line that says what to do, and an exit status.
 
-import { PS3Error, ResourceError } from '@ps3js/tensor'
+import { PS3Error } from '@ps3js/tensor'
 import { CommanderError } from 'commander'
 
 /** What the shell is told. 130 is what shells report for a program ended by Ctrl-C. */
@@ -33,25 +33,4 @@ export function isDebug(): boolean {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
-}
-
-const REASONS: Record<string, string> = {
-  EACCES: 'permission denied; choose another place or change its permissions',
-  EPERM: 'permission denied; choose another place or change its permissions',
-  EROFS: 'the file system is read-only; choose another place',
-  ENOSPC: 'the disk is full; free some space',
-  EDQUOT: 'the disk quota is used up; free some space',
-  ENOENT: 'there is no such file or directory',
-  ENOTDIR: 'a part of the path is a file, not a directory',
-  EISDIR: 'there is a directory in its place',
-  EEXIST: 'there is a file in its place',
-  ENOTEMPTY: 'there is a directory in its place that is not empty',
-}
-
-/** A ResourceError for a failed file operation; other errors come back as they are. */
-export function fileProblem(error: unknown, doing: string, path: string): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code
-  const reason = code === undefined ? undefined : REASONS[code]
-  if (reason === undefined) return error
-  return new ResourceError(`cannot ${doing} ${path}: ${reason}`, { cause: error })
 }

@@ -3,7 +3,7 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { fileProblem } from './cli-errors.ts'
+import { fileError } from '@ps3js/tensor'
 
 /**
  * Runs `fill` on an empty directory beside `target` and moves what it wrote into `target`, replacing files of the same
@@ -55,10 +55,10 @@ async function removeEmpty(directory: string, outermost: string): Promise<void> 
 async function requireDirectoryOrNothing(place: string): Promise<void> {
   const found = await stat(place).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw fileProblem(error, 'write into', place)
+    throw fileError(error, 'write into', place)
   })
   if (found && !found.isDirectory()) {
-    throw fileProblem(
+    throw fileError(
       Object.assign(new Error('not a directory'), { code: 'EEXIST' }),
       'make the directory',
       place,
@@ -80,6 +80,6 @@ async function attempt<T>(doing: string, path: string, work: () => Promise<T>): 
   try {
     return await work()
   } catch (error) {
-    throw fileProblem(error, doing, path)
+    throw fileError(error, doing, path)
   }
 }

@@ -1,6 +1,6 @@
 // @ps3js/tensor: the backend-agnostic interface that every other package computes with.
 
-export { installNative, lockOutput, nativeStatus, type OutputLock } from '#platform'
+export { fileError, installNative, lockOutput, nativeStatus, type OutputLock } from '#platform'
 export * from './backend/index.ts'
 export * from './errors.ts'
 export * from './image/index.ts'

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadPretrained, TextTokenizer } from '@ps3js/ps3-encoder'
-import { type BackendChoice, useBackend } from '@ps3js/tensor'
+import { type BackendChoice, fileError, useBackend } from '@ps3js/tensor'
 import {
   type Evaluation,
   evaluate,
@@ -15,7 +15,6 @@ import {
 } from '@ps3js/trainer'
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
-import { fileProblem } from '../cli-errors.ts'
 import type { CliContext } from '../context.ts'
 import { formatShare, formatTable } from '../format.ts'
 import { share, whole } from '../option-values.ts'
@@ -103,7 +102,7 @@ async function evaluateDirectory(
 
 async function readText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error) => {
-    throw fileProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   })
 }
 

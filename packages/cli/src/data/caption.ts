@@ -2,9 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { type CaptionSummary, captionRegions } from '@ps3js/data-pipeline'
-import { InvalidArgumentError } from '@ps3js/tensor'
+import { fileError, InvalidArgumentError } from '@ps3js/tensor'
 import type { Command } from 'commander'
-import { fileProblem } from '../cli-errors.ts'
 import type { CliContext } from '../context.ts'
 import { formatCount } from '../format.ts'
 import { whole } from '../option-values.ts'
@@ -111,6 +110,6 @@ async function template(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).trim()
   } catch (error) {
-    throw fileProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   }
 }

@@ -3,8 +3,8 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { contactSheet, type Inspection, inspectDataset, openDataset } from '@ps3js/data-pipeline'
+import { fileError } from '@ps3js/tensor'
 import type { Command } from 'commander'
-import { fileProblem } from '../cli-errors.ts'
 import type { CliContext } from '../context.ts'
 import { formatCount, formatTable } from '../format.ts'
 import { whole } from '../option-values.ts'
@@ -62,6 +62,6 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
-    throw fileProblem(error, 'write', path)
+    throw fileError(error, 'write', path)
   }
 }

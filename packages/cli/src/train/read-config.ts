@@ -3,13 +3,13 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { fileError } from '@ps3js/tensor'
 import { readTrainConfig, type TrainConfig } from '@ps3js/trainer'
-import { fileProblem } from '../cli-errors.ts'
 
 /** Throws ConfigError or ResourceError. */
 export async function readConfigFile(path: string): Promise<TrainConfig> {
   const text = await readFile(path, 'utf8').catch((error) => {
-    throw fileProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   })
   return placed(readTrainConfig(text, path), dirname(path))
 }

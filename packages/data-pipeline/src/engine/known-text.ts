@@ -2,8 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ResourceError } from '@ps3js/tensor'
-import { diskProblem } from '../write/disk.ts'
+import { fileError, ResourceError } from '@ps3js/tensor'
 import { type Box, boxArea, clipBox, holdsCentre } from './boxes.ts'
 import type { EncodedPicture } from './picture.ts'
 import type { Mask } from './proposer.ts'
@@ -23,7 +22,7 @@ export async function readKnownText(root: string, picture: EncodedPicture): Prom
     content = await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw diskProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   }
   const { text, box, global_text: globalText, type } = record(content, name)
   if (!Array.isArray(text) || !Array.isArray(box) || text.length !== box.length || text.length === 0) {

@@ -2,8 +2,7 @@
 
 import { createReadStream } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { ResourceError } from '@ps3js/tensor'
-import { diskProblem } from '../write/disk.ts'
+import { fileError, ResourceError } from '@ps3js/tensor'
 import { displayName, isWebAddress } from './locations.ts'
 
 /** Reading failed in a way that may pass: worth another try. */
@@ -28,7 +27,7 @@ async function* readFileBytes(path: string, signal?: AbortSignal): AsyncGenerato
     yield* createReadStream(path, { highWaterMark: CHUNK, signal })
   } catch (error) {
     signal?.throwIfAborted()
-    throw diskProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   }
 }
 

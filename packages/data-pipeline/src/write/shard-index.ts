@@ -2,8 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { InvalidArgumentError, ResourceError } from '@ps3js/tensor'
-import { diskProblem } from './disk.ts'
+import { fileError, InvalidArgumentError, ResourceError } from '@ps3js/tensor'
 
 export const INDEX_FILE = 'index.json'
 
@@ -46,7 +45,7 @@ export async function readShardIndex(directory: string): Promise<ShardIndex | nu
     text = await readFile(path, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw diskProblem(error, 'read', path)
+    throw fileError(error, 'read', path)
   }
   try {
     const index = JSON.parse(text) as ShardIndex

@@ -117,7 +117,7 @@ describe('SafetensorsFile', () => {
 describe('fileSource', () => {
   it('says what is wrong with a path', async () => {
     await expect(openSafetensors(fileSource('/nonexistent/x.safetensors'))).rejects.toThrow(
-      /Cannot read \/nonexistent\/x.safetensors: it does not exist; check the path \(ENOENT\)/,
+      /cannot read \/nonexistent\/x.safetensors: there is no such file or directory; check the path \(ENOENT\)/,
     )
     await expect(openSafetensors(fileSource(tmpdir()))).rejects.toBeInstanceOf(ResourceError)
   })

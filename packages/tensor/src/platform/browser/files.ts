@@ -53,3 +53,8 @@ export async function removeFile(path: string): Promise<void> {
 export async function lockOutput(output: string): Promise<OutputLock> {
   throw nodeOnly(`Writing ${output}`, 'there are no files')
 }
+
+/** A browser has no file operations that could fail. */
+export function fileError(error: unknown, _action: string, _path: string): unknown {
+  return error
+}

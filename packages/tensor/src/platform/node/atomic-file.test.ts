@@ -78,7 +78,7 @@ describe('writeFileAtomic', () => {
     const error = await writeFileAtomic(path, 'data').catch((e: unknown) => e)
     expect(error).toBeInstanceOf(ResourceError)
     expect((error as Error).message).toBe(
-      `Cannot write ${path}: the disk is full; free space or choose another folder (ENOSPC)`,
+      `cannot write ${path}: the disk is full; free some space and start again, or choose another place (ENOSPC)`,
     )
     expect((await readdir(directory)).sort()).toEqual(before)
   })
@@ -88,7 +88,7 @@ describe('fileError', () => {
   it.each(['EACCES', 'EROFS', 'EMFILE', 'EDQUOT'])('explains %s', (code) => {
     const error = fileError(Object.assign(new Error(code), { code }), 'write', '/x') as Error
     expect(error).toBeInstanceOf(ResourceError)
-    expect(error.message).toMatch(new RegExp(`^Cannot write /x: .+; .+ \\(${code}\\)$`))
+    expect(error.message).toMatch(new RegExp(`^cannot write /x: .+; .+ \\(${code}\\)$`))
   })
 
   it('passes other errors through', () => {

@@ -106,5 +106,5 @@ it('goes to exactly one of many that come at once, also over a dead one', async 
 })
 
 it('cannot be written where nothing can', async () => {
-  await expect(lockOutput(join(directory, 'nowhere', 'file'))).rejects.toThrow(/Cannot write .*nowhere/)
+  await expect(lockOutput(join(directory, 'nowhere', 'file'))).rejects.toThrow(/cannot write .*nowhere/)
 })

@@ -3,9 +3,15 @@
 
 import { mkdir, open, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { CheckpointError, lockOutput, type OutputLock, ResourceError, writeFileAtomic } from '@ps3js/tensor'
+import {
+  CheckpointError,
+  fileError,
+  lockOutput,
+  type OutputLock,
+  ResourceError,
+  writeFileAtomic,
+} from '@ps3js/tensor'
 import type { RunPosition } from '../../run/train.ts'
-import { fileProblem } from './file-problem.ts'
 
 const CONFIG = 'config.yaml'
 const CHECKPOINTS = 'checkpoints'
@@ -143,7 +149,7 @@ export class RunDirectory implements AsyncDisposable {
       await syncFolder(folder)
     } catch (error) {
       await rm(temporary, { recursive: true, force: true }).catch(() => {})
-      throw fileProblem(error, 'write the checkpoint', place)
+      throw fileError(error, 'write the checkpoint', place)
     }
   }
 
@@ -174,6 +180,6 @@ async function attempt<T>(doing: string, path: string, work: () => Promise<T>): 
   try {
     return await work()
   } catch (error) {
-    throw fileProblem(error, doing, path)
+    throw fileError(error, doing, path)
   }
 }

@@ -3,11 +3,11 @@
 
 import { appendFile, mkdir, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileError } from '@ps3js/tensor'
 import { encodeEvents, eventStep, type TrainingEvent } from '../../log/event.ts'
 import { encodePng } from '../../log/png.ts'
 import { frameRecord, readRecords } from '../../log/tf-record.ts'
 import type { RunPosition, RunRecord } from '../../run/train.ts'
-import { fileProblem } from './file-problem.ts'
 
 const LINES = 'log.jsonl'
 const EVENTS = 'tensorboard'
@@ -43,7 +43,7 @@ export class RunLog {
       await log.#write({ wallTime: Date.now() / 1000, step: step + 1, starts: true })
       return log
     } catch (error) {
-      throw fileProblem(error, 'write the logs in', directory)
+      throw fileError(error, 'write the logs in', directory)
     }
   }
 
@@ -63,7 +63,7 @@ export class RunLog {
         images: Object.fromEntries(pictures),
       })
     } catch (error) {
-      throw fileProblem(error, 'write', this.#lines)
+      throw fileError(error, 'write', this.#lines)
     }
   }
 
