@@ -11,6 +11,7 @@ import type { SkippedSample } from '../types.ts'
 import { inTempDir } from '../write/shards.fixture.ts'
 import { openPairedShards, openShards, rawSamples, type ShardSource } from './index.ts'
 import { expandBraces } from './locations.ts'
+import { tarEntries } from './tar-entries.ts'
 import { collect, type Entry, makeTar, record } from './tars.fixture.ts'
 
 const JSON_TEXT = JSON.stringify(record(0))
@@ -150,6 +151,16 @@ describe('records', () => {
   })
 })
 
+/** A tar whose first header says that so many bytes follow it. */
+function withSize(tar: Buffer, size: number): Buffer {
+  const changed = Buffer.from(tar)
+  changed.write(`${size.toString(8).padStart(11, '0')}\0`, 124, 'latin1')
+  let sum = 8 * 32
+  for (let i = 0; i < 512; i++) sum += i >= 148 && i < 156 ? 0 : changed[i]!
+  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  return changed
+}
+
 describe('tars', () => {
   it.each<[string, Entry[], string[]]>([
     [
@@ -250,11 +261,34 @@ describe('tars', () => {
     await expect(readTar(Buffer.alloc(4096, 'no tar '))).rejects.toThrow(/damaged or cut off/)
     const huge = await makeTar([['x.png', PNG, { pax: { comment: 'a' } }]])
     // The pax header says that a gigabyte of it follows.
-    huge.write('7777777777\0', 124, 'latin1')
-    let sum = 8 * 32
-    for (let i = 0; i < 512; i++) sum += i >= 148 && i < 156 ? 0 : huge[i]!
-    huge.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
-    await expect(readTar(huge)).rejects.toThrow(/Header exceeds max size/)
+    await expect(readTar(withSize(huge, 2 ** 30))).rejects.toThrow(/Header exceeds max size/)
+    // So does a header of GNU's for a long name.
+    const long = Buffer.from(huge)
+    long.write('L', 156, 'latin1')
+    await expect(readTar(withSize(long, 2 ** 30))).rejects.toThrow(/Header exceeds max size/)
+  })
+
+  it('with a file larger than any picture pass over it, and break off where it does', async () => {
+    const head = await makeTar([['big.png', PNG]])
+    const megabyte = Buffer.alloc(2 ** 20)
+    async function* bytes(megabytes: number) {
+      yield withSize(head.subarray(0, 512), 513 * 2 ** 20)
+      for (let i = 0; i < megabytes; i++) yield megabyte
+      yield await makeTar(whole('z'))
+    }
+    const names = async (megabytes: number) =>
+      (await collect(tarEntries(bytes(megabytes), 'x.tar', () => true))).map(({ name, problem }) => [
+        name,
+        problem,
+      ])
+    const before = process.memoryUsage().rss
+    expect(await names(513)).toEqual([
+      ['big.png', 'it is 513 MiB large, more than 512 MiB'],
+      ['z.png', undefined],
+      ['z.json', undefined],
+    ])
+    expect(process.memoryUsage().rss - before).toBeLessThan(120e6)
+    await expect(names(3)).rejects.toThrow(/x\.tar is damaged or cut off/)
   })
 
   it('of very many tiny files are read in constant memory', async () => {

@@ -30,7 +30,7 @@ export interface ShardEvaluationOptions extends ShardLocations {
   processor: ImageProcessor
   /** Samples taken from the start. */
   limit: number
-  /** A sample or picture that cannot be used. */
+  /** A sample, picture or box that cannot be used. */
   onSkip?: (skipped: Omit<SkippedSample, 'shard'>) => void
   signal?: AbortSignal
 }
@@ -48,7 +48,7 @@ export async function* shardEvaluationSamples({
     try {
       const decoded = await decodeImage(raw.picture, { signal })
       const image = processor.process(decoded, { signal })
-      for (const sample of samplesOf(raw, decoded, image)) {
+      for (const sample of samplesOf(raw, decoded, image, onSkip)) {
         yield sample
         if (++count >= limit) return
       }
@@ -119,12 +119,17 @@ function* samplesOf(
   { key, record }: RawSample,
   from: RgbImage,
   image: RgbImage,
+  onSkip: ShardEvaluationOptions['onSkip'],
 ): Generator<EvaluationSample> {
   const { text = [], box = [], global_text } = record
   const size = image.width
   for (const [i, caption] of text.entries()) {
     const inside = clip(box[i]!, from)
-    if (!inside) continue
+    if (!inside) {
+      const where = `lies outside its picture of ${from.width}x${from.height}`
+      onSkip?.({ key, reason: `box ${i} [${box[i]!.join(', ')}] ${where}` })
+      continue
+    }
     const [x1, y1, x2, y2] = inside
     const x = size / from.width
     const y = size / from.height
