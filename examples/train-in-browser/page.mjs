@@ -106,7 +106,7 @@ function startOver() {
   losses = []
   for (const id of ['backend', 'step', 'loss', 'time', 'found', 'tensors']) show(id, '–')
   element('examples').replaceChildren()
-  plotLoss(element('plot'), losses, 1)
+  plotLoss(element('plot'), losses, 10)
   say('')
   become('fresh')
 }

@@ -4,13 +4,17 @@ const MARGIN = { left: 58, right: 14, top: 12, bottom: 42 }
 const MEAN_OF = 20
 const FONT = '13px system-ui, sans-serif'
 
-/** Draws losses of steps 1, 2, ... up to `lastStep` on a canvas, at the size that it has on the page. */
+/**
+ * Draws losses of steps 1, 2, ... on a canvas, at the size that it has on the page. The axis of steps grows with them, to
+ * `lastStep` at most.
+ */
 export function plotLoss(canvas, losses, lastStep) {
   const { context, width, height } = sharp(canvas)
   const [left, bottom] = [MARGIN.left, height - MARGIN.bottom]
   const [across, up] = [width - MARGIN.left - MARGIN.right, bottom - MARGIN.top]
   const top = niceStep(Math.max(...losses, 0) || 1).top
-  const x = (step) => left + (across * step) / lastStep
+  const end = Math.min(lastStep, niceStep(Math.max(10, losses.length)).top)
+  const x = (step) => left + (across * step) / end
   const y = (loss) => bottom - (up * loss) / top
   context.font = FONT
   context.lineWidth = 1
@@ -25,7 +29,8 @@ export function plotLoss(canvas, losses, lastStep) {
   }
   context.textAlign = 'center'
   context.textBaseline = 'top'
-  for (const value of ticks(lastStep)) context.fillText(label(value), x(value), bottom + 7)
+  for (const value of ticks(end).filter(Number.isInteger))
+    context.fillText(label(value), x(value), bottom + 7)
   context.fillText('step', left + across / 2, height - 17)
   context.save()
   context.translate(12, MARGIN.top + up / 2)
