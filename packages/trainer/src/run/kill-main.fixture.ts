@@ -17,7 +17,8 @@ const config = tinyConfig({
     ...tinyModelConfig,
     tokenizer: fileURLToPath(new URL('../../fixtures/tokenizer', import.meta.url)),
   },
-  data: { shards, shuffle: 4 },
+  // Two captions of most pictures, one of others: steps end between them too.
+  data: { shards, shuffle: 4, captionsPerPicture: 2 },
   steps: Number(process.env.STEPS),
   evaluation: { shards, every: 4, samples: 5, budgets: [0.1] },
   checkpoint: { every: 2, keep: 2, best: 'selection/topDown@10%' },

@@ -11,8 +11,8 @@ export async function writeTinyShards(directory: string, count = 15): Promise<st
   const writer = await ShardWriter.open(directory, { layout: 'single', maxSamples: 5 })
   for (let i = 0; i < count; i++) {
     const { image, caption, boxes } = drawSample(random)
-    const record =
-      boxes.length > 0 ? { text: [caption], box: boxes.map((box) => [...box]) } : { global_text: caption }
+    const regions = { text: boxes.map(() => caption), box: boxes.map((box) => [...box]) }
+    const record = { ...(boxes.length > 0 && regions), global_text: caption }
     await writer.add({
       key: `s${i}`,
       picture: encodePng(image.width, image.height, image.data as Uint8Array),
