@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { CliContext } from './context.ts'
 import { runCli } from './program.ts'
@@ -25,6 +26,7 @@ export async function ps3(
   args: readonly string[],
   signal = new AbortController().signal,
   self: CliContext['self'] = [process.execPath],
+  input: readonly string[] = [],
 ): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
@@ -37,6 +39,7 @@ export async function ps3(
     },
     progress: new Progress(null),
     signal,
+    stdin: Readable.from(input.map((line) => `${line}\n`)),
     self,
   })
   return { status, stdout, stderr }

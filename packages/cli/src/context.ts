@@ -7,6 +7,8 @@ export interface CliContext {
   stderr: (text: string) => void
   progress: Progress
   signal: AbortSignal
+  /** Where a conversation is typed. */
+  stdin: NodeJS.ReadableStream
   /** How to start this command line again as a child: program and leading arguments. */
   self: readonly [string, ...string[]]
 }
@@ -19,6 +21,7 @@ export function processContext(signal: AbortSignal): CliContext {
     stderr,
     progress: new Progress(process.stderr.isTTY ? stderr : null, () => process.stderr.columns ?? 80),
     signal,
+    stdin: process.stdin,
     self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
   }
 }

@@ -44,6 +44,15 @@ export function share(option: string): Parse<number> {
   }
 }
 
+/** A number of at least 0. */
+export function amount(option: string): Parse<number> {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (value >= 0 && Number.isFinite(value)) return value
+    throw new InvalidArgumentError(`${option} ${text}: give a number of at least 0, such as 0.7`)
+  }
+}
+
 /** One of the names. */
 export function oneOf<T extends string>(option: string, names: readonly T[]): Parse<T> {
   return (text) => {

@@ -3,7 +3,9 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { EXIT, explainError, isDebug } from './cli-errors.ts'
+import { registerAsk } from './commands/ask.ts'
 import { registerBench } from './commands/bench.ts'
+import { registerChat } from './commands/chat.ts'
 import { registerConvert } from './commands/convert.ts'
 import { registerData } from './commands/data.ts'
 import { registerEncode } from './commands/encode.ts'
@@ -21,6 +23,8 @@ export function buildProgram(context: CliContext): Command {
   // Set before subcommands are added: they inherit it.
   program.exitOverride().configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
   registerEncode(program, context)
+  registerAsk(program, context)
+  registerChat(program, context)
   registerInfo(program, context)
   registerConvert(program, context)
   registerData(program, context)

@@ -15,7 +15,13 @@ export { type LoadVilaHdOptions, loadVilaHd } from './load.ts'
 export type { PictureLookOptions } from './look.ts'
 export { type VilaHdMemory, vilaHdMemory } from './memory.ts'
 export type { Picture, PictureLook } from './picture.ts'
-export { type AnswerOptions, type AnswerStage, type PictureQuestion, PictureReader } from './reader.ts'
+export {
+  type AnswerOptions,
+  type AnswerStage,
+  type PictureQuestion,
+  PictureReader,
+  type TokenCounts,
+} from './reader.ts'
 export { type SaveVilaHdOptions, saveVilaHd } from './save.ts'
 export { alignLabels, buildSequence, countRows, questionEnd, type Segment } from './sequence.ts'
 export { type PictureTokens, VilaHd, type VilaHdParts } from './vila-hd.ts'

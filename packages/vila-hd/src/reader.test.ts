@@ -2,8 +2,8 @@
 import { memory, useBackend } from '@ps3js/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../tools/test-support.ts'
+import { BACKENDS, picture, type TinyOptions, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
 import { type AnswerOptions, type PictureLook, PictureReader, type VilaHd } from './index.ts'
-import { BACKENDS, picture, type TinyOptions, tinyAssistant } from './tiny.fixture.ts'
 
 const made: { dispose(): void }[] = []
 

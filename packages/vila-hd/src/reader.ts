@@ -37,10 +37,22 @@ export interface AnswerStage {
   milliseconds: number
 }
 
+/** What the language model has before it when it begins to answer. */
+export interface TokenCounts {
+  /** Text, with what ends each picture. */
+  text: number
+  lowRes: number
+  highRes: number
+  /** How many of all of them had been read before. */
+  kept: number
+}
+
 export interface AnswerOptions extends GenerateOptions {
   look?: PictureLookOptions
   /** What was looked at closely in all pictures, before the answer begins. */
   onLooks?: (looks: readonly PictureLook[]) => void | Promise<void>
+  /** Called right before the answer's own pass. */
+  onTokens?: (tokens: TokenCounts) => void
   onStage?: (stage: AnswerStage) => void
 }
 
@@ -51,7 +63,7 @@ export class PictureReader {
   /** The pictures of the latest question, in its order. */
   #seen: SeenPicture[] = []
   /** Pictures seen so far, which are named by their number. */
-  #count = 0
+  #names = 0
   #busy = false
   #onStage: ((stage: AnswerStage) => void) | undefined
 
@@ -102,7 +114,7 @@ export class PictureReader {
 
   async *#run(
     { ids, pictures }: PictureQuestion,
-    { look = {}, onLooks, onStage, ...generation }: AnswerOptions,
+    { look = {}, onLooks, onTokens, onStage, ...generation }: AnswerOptions,
   ): AsyncGenerator<GeneratedToken, void, void> {
     const { imageTokenId } = this.#model.config
     const segments = buildSequence(ids, { imageTokenId, pictures: pictures.length })
@@ -119,9 +131,21 @@ export class PictureReader {
     using scope = new TensorScope()
     const { rows, kept } = this.#startOf('answer', segments, { high: plans !== null })
     scope.track(rows)
+    onTokens?.(this.#count(segments, { high: plans !== null }, kept.cache.length))
     for await (const token of generate(this.#model.llm, [{ prompt: rows, past: kept.cache }], generation)) {
       kept.push(token.id)
       yield token
+    }
+  }
+
+  #count(segments: readonly Segment[], { high }: { high: boolean }, kept: number): TokenCounts {
+    const pictures = this.#seen.map((picture) => picture.tokens({ high }))
+    const { length: end } = this.#model.config.pictureEndIds
+    return {
+      text: countRows(segments, () => end),
+      lowRes: pictures.reduce((sum, { low }) => sum + low.shape[0]!, 0),
+      highRes: pictures.reduce((sum, picture) => sum + (picture.high?.shape[0] ?? 0), 0),
+      kept,
     }
   }
 
@@ -159,7 +183,7 @@ export class PictureReader {
         const known = before.findIndex((seen) => seen.image === image)
         const [seen] =
           known < 0
-            ? [await SeenPicture.see(this.#model, image, this.#count++, work)]
+            ? [await SeenPicture.see(this.#model, image, this.#names++, work)]
             : before.splice(known, 1)
         this.#seen.push(seen!)
       }

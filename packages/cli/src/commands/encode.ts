@@ -1,7 +1,7 @@
 // `ps3 encode IMAGE…`: pictures to features, overlays and a report.
 
 import { mkdir, writeFile } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Box } from '@ps3js/patch-selector'
 import { type BackendChoice, type BackendInfo, InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
@@ -14,6 +14,7 @@ import { type StoredDtype, writeFeatures } from '../encode/write-features.ts'
 import { formatCount, formatDuration, formatShare } from '../format.ts'
 import { box, isBox, oneOf, share, whole, wholeList, wholeOrAll } from '../option-values.ts'
 import { drawFigures } from '../report/figures.ts'
+import { outputFolders } from '../report/folders.ts'
 import { reportHtml } from '../report/html.ts'
 import { withStaging } from '../staging.ts'
 
@@ -130,19 +131,6 @@ async function encodeOne(
   } finally {
     encoded.encoding.dispose()
   }
-}
-
-/** '' for a single picture; for several their names, numbered where two are alike. */
-function outputFolders(images: readonly string[]): string[] {
-  if (images.length === 1) return ['']
-  const used = new Set<string>()
-  return images.map((image) => {
-    const name = basename(image, extname(image)) || 'picture'
-    let folder = name
-    for (let n = 2; used.has(folder); n++) folder = `${name}-${n}`
-    used.add(folder)
-    return folder
-  })
 }
 
 function collect(text: string, boxes: Box[]): Box[] {

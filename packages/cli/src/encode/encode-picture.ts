@@ -27,7 +27,7 @@ export interface EncodeChoices {
 }
 
 export interface Stage {
-  name: 'decode' | 'resize' | StageTime['stage'] | 'write'
+  name: 'decode' | 'resize' | StageTime['stage'] | 'question' | 'write'
   milliseconds: number
 }
 
@@ -37,6 +37,11 @@ export interface EncodedPicture {
   image: RgbImage
   encoding: Encoding
   stages: Stage[]
+}
+
+/** What reports are made from: where was looked, whoever looked. */
+export interface LookedPicture extends Omit<EncodedPicture, 'encoding'> {
+  encoding: Pick<Encoding, 'sizes' | 'selections' | 'looks' | 'probabilities' | 'lowResTokenCount'>
 }
 
 /** Reads, resizes and encodes. Throws ImageError and InvalidArgumentError. */

@@ -3,7 +3,7 @@
 import { countPatches, type ProbabilityMap } from '@ps3js/patch-selector'
 import type { BackendInfo } from '@ps3js/tensor'
 import { type EncodingCost, encodingCost } from '../report/flops.ts'
-import type { EncodeChoices, EncodedPicture, Stage } from './encode-picture.ts'
+import type { EncodeChoices, LookedPicture, Stage } from './encode-picture.ts'
 import type { ModelInUse } from './model.ts'
 
 export interface ScaleSummary {
@@ -35,8 +35,8 @@ export interface PictureSummary {
 }
 
 export function summarize(
-  { path, image, encoding, stages }: EncodedPicture,
-  { encoder, name }: ModelInUse,
+  { path, image, encoding, stages }: LookedPicture,
+  { encoder, name }: Pick<ModelInUse, 'encoder' | 'name'>,
   choices: EncodeChoices,
   backend: BackendInfo,
 ): PictureSummary {
@@ -66,7 +66,7 @@ export function summarize(
 }
 
 /** The map on the low-res grid that the choice went by. */
-export function selectionMap({ probabilities }: EncodedPicture['encoding']): ProbabilityMap {
+export function selectionMap({ probabilities }: LookedPicture['encoding']): ProbabilityMap {
   return (probabilities.topDown ?? probabilities.bottomUp)[0]!
 }
 

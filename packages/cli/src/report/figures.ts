@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { selectionToMaps } from '@ps3js/patch-selector'
 import { writeFileAtomic } from '@ps3js/tensor'
-import type { EncodedPicture } from '../encode/encode-picture.ts'
+import type { LookedPicture } from '../encode/encode-picture.ts'
 import { selectionMap } from '../encode/summary.ts'
 import { scaleColor } from './colors.ts'
 import { type Canvas, dimOutside, outlinePatches, paintHeat, toCanvas, toDataUri, toPng } from './overlay.ts'
@@ -18,7 +18,7 @@ export interface Figure {
 /** Draws the figures, writes their PNGs into `directory` and returns them for the page, the plain picture first. */
 export async function drawFigures(
   directory: string,
-  { image, encoding }: EncodedPicture,
+  { image, encoding }: LookedPicture,
   scalePixels: readonly number[],
   signal: AbortSignal,
 ): Promise<{ figures: Figure[]; files: string[] }> {

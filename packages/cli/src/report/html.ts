@@ -5,8 +5,21 @@ import { formatBytes, formatCount, formatDuration, formatFlops, formatShare } fr
 import { cssColor, scaleColor } from './colors.ts'
 import type { Figure } from './figures.ts'
 
+/** A question about the picture and what came of it. */
+export interface AnswerSection {
+  question: string
+  answer: string
+  /** Rows of the token bill. */
+  bill: readonly (readonly string[])[]
+  note: string
+}
+
 /** The whole page as text. It requests nothing from anywhere. */
-export function reportHtml(summary: PictureSummary, pictures: readonly Figure[]): string {
+export function reportHtml(
+  summary: PictureSummary,
+  pictures: readonly Figure[],
+  answered?: AnswerSection,
+): string {
   const name = escapeHtml(summary.picture.split(/[\\/]/).pop() ?? summary.picture)
   return `<!doctype html>
 <html lang="en">
@@ -30,7 +43,7 @@ ${pictures.map(({ title, caption, dataUri }, i) => `<figure class="shown-${i}"><
 </div>
 </section>
 <section>
-<h2>Tokens</h2>
+${answered ? answerHtml(answered) : ''}<h2>Tokens</h2>
 ${table(['scale', 'pixels', 'grid', 'looked at', 'of', 'share'], scaleRows(summary))}
 <p>${tokenBill(summary)}</p>
 <h2>Compute</h2>
@@ -46,6 +59,16 @@ ${table(
 </main>
 </body>
 </html>
+`
+}
+
+function answerHtml({ question, answer, bill, note }: AnswerSection): string {
+  const rows = bill.map((row) => row.map(escapeHtml))
+  return `<h2>${escapeHtml(question)}</h2>
+<p>${escapeHtml(answer)}</p>
+<h2>What the language model reads</h2>
+${table(['part', 'tokens'], rows)}
+<p>${escapeHtml(note)}</p>
 `
 }
 

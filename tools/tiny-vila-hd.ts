@@ -1,13 +1,18 @@
-// A whole VILA-HD of 30,000 parameters with a tokenizer of bytes, made in memory: answers are nonsense, but every one
+// For tests: a whole VILA-HD of 30,000 parameters with a tokenizer of bytes, made in memory: answers are nonsense, but every one
 // depends on every part.
 
-import { parseLanguageModelConfig, Qwen2, TextTokenizer, type TokenizerJson } from '@ps3js/language-model'
-import { ImageProcessor, PS3Encoder, parseConfig, type RgbImage } from '@ps3js/ps3-encoder'
-import { nativeStatus, Random } from '@ps3js/tensor'
-import { Connector } from '@ps3js/vila-hd-connector'
 import { describe } from 'vitest'
-import { requireOrSkip } from '../../../tools/test-support.ts'
-import { PictureAssistant, tokenIds, VilaHd, type VilaHdConfig } from './index.ts'
+import {
+  parseLanguageModelConfig,
+  Qwen2,
+  TextTokenizer,
+  type TokenizerJson,
+} from '../packages/language-model/src/index.ts'
+import { ImageProcessor, PS3Encoder, parseConfig, type RgbImage } from '../packages/ps3-encoder/src/index.ts'
+import { nativeStatus, Random } from '../packages/tensor/src/index.ts'
+import { PictureAssistant, tokenIds, VilaHd, type VilaHdConfig } from '../packages/vila-hd/src/index.ts'
+import { Connector } from '../packages/vila-hd-connector/src/index.ts'
+import { requireOrSkip } from './test-support.ts'
 
 /** Every byte is a character, as in byte-level BPE without merges. */
 export function byteTokenizer(): TokenizerJson {
@@ -41,7 +46,7 @@ export function byteTokenizer(): TokenizerJson {
 }
 
 /** Scales 16, 32 and 64 with patches of 4: 16 low-res patches, 64 and 256 above; blocks of 2 x 2 become tokens. */
-export const tinyVision = {
+const tinyVision = {
   vision: {
     model_type: 'ps3_vision_model',
     model_name: 'tiny',
@@ -63,7 +68,7 @@ export const tinyVision = {
   },
 }
 
-export const tinyLanguage = {
+const tinyLanguage = {
   vocab_size: 259,
   hidden_size: 24,
   intermediate_size: 40,

@@ -1,0 +1,61 @@
+// The VILA-HD that answers, and how: what `ask` and `chat` have in common.
+
+import { type BackendChoice, InvalidArgumentError } from '@ps3js/tensor'
+import { type AskOptions, loadVilaHd, type PictureAssistant } from '@ps3js/vila-hd'
+import type { Command } from 'commander'
+import { backendChoice } from '../backend-choice.ts'
+import type { CliContext } from '../context.ts'
+import { formatBytes } from '../format.ts'
+import { amount, share, whole } from '../option-values.ts'
+import { addLookOptions } from './look-flags.ts'
+
+export interface AnswerFlags {
+  model?: string
+  system?: string
+  maxTokens: number
+  temperature?: number
+  topP?: number
+  seed: number
+  backend: BackendChoice
+}
+
+export function addAnswerOptions(command: Command): Command {
+  return addLookOptions(
+    command
+      .option('--model <ref>', 'directory, URL or hub name of a VILA-HD')
+      .option('--system <text>', 'what the model is told before everything else')
+      .option('--max-tokens <n>', 'the longest answer', whole('--max-tokens', 1), 256)
+      .option('--temperature <t>', 'draw tokens; without it the likeliest is taken', amount('--temperature'))
+      .option('--top-p <p>', 'draw from the likeliest tokens that hold this share', share('--top-p'))
+      .option('--seed <n>', 'the draw', whole('--seed'), 0)
+      .option(
+        '--backend <name>',
+        'cpu, wasm, node, node-gpu or webgpu, or several in order',
+        backendChoice,
+        'auto',
+      ),
+  )
+}
+
+export function samplingOptions({ maxTokens, temperature, topP, seed }: AnswerFlags): AskOptions {
+  return { maxTokens, temperature, topP, seed }
+}
+
+/** Loads `ref`. Dispose the assistant. */
+export async function loadAssistant(
+  ref: string | undefined,
+  { progress, signal }: CliContext,
+): Promise<PictureAssistant> {
+  if (ref === undefined) {
+    throw new InvalidArgumentError(
+      'no VILA-HD comes with this command: name one with --model, a directory, a web address or owner/name of the hub',
+    )
+  }
+  progress.step(`opening ${ref}`)
+  return loadVilaHd(ref, {
+    signal,
+    onProgress: ({ file, loaded, total }) =>
+      progress.step(`fetching ${file} (${formatBytes(loaded)})`, total ? loaded / total : undefined),
+    onWeights: ({ loaded, total }) => progress.step(`loading weights of ${ref}`, loaded / total),
+  })
+}

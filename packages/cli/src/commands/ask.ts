@@ -1,0 +1,90 @@
+// `ps3 ask IMAGE… QUESTION`: pictures and a question in, the answer out as it comes.
+
+import { decodeImage } from '@ps3js/ps3-encoder'
+import { InvalidArgumentError, useBackend } from '@ps3js/tensor'
+import type { Command } from 'commander'
+import { answerWatched, billRows, savings } from '../ask/answering.ts'
+import { type AnswerFlags, addAnswerOptions, loadAssistant, samplingOptions } from '../ask/assistant.ts'
+import { type LookFlags, lookOptions } from '../ask/look-flags.ts'
+import { writeReports } from '../ask/show.ts'
+import type { CliContext } from '../context.ts'
+import { peakMemory } from '../encode/summary.ts'
+import { formatDuration, formatTable } from '../format.ts'
+
+type AskFlags = AnswerFlags & LookFlags & { show?: string; json?: boolean }
+
+export function registerAsk(program: Command, context: CliContext): void {
+  const command = program
+    .command('ask')
+    .description('answer a question about pictures: first the whole, then closely where the question asks to')
+    .argument('<image-and-question...>', 'pictures, and the question last')
+  addAnswerOptions(command)
+    .option('--show <dir>', 'write where it looked and what it read; several pictures get a folder each')
+    .option('--json', 'print one JSON object at the end instead of the answer as it comes')
+    .action(async (given: string[], flags: AskFlags) => {
+      const question = given.at(-1)!
+      const paths = given.slice(0, -1)
+      if (paths.length === 0) {
+        throw new InvalidArgumentError(
+          'name at least one picture before the question, as in: ps3 ask sign.jpg "What does it say?"',
+        )
+      }
+      await ask(paths, question, flags, command, context)
+    })
+}
+
+async function ask(
+  paths: readonly string[],
+  question: string,
+  flags: AskFlags,
+  command: Command,
+  context: CliContext,
+): Promise<void> {
+  const { progress, signal, stdout, stderr } = context
+  const look = lookOptions(flags, command)
+  const backend = await useBackend(flags.backend)
+  const assistant = await loadAssistant(flags.model, context)
+  const chat = assistant.chat({ system: flags.system })
+  try {
+    const images = []
+    for (const path of paths) {
+      progress.step(`reading ${path}`)
+      images.push(await decodeImage(path, { signal }))
+    }
+    const options = { ...samplingOptions(flags), look }
+    const print = flags.json ? () => {} : stdout
+    const answered = await answerWatched(chat, [...images, question], options, context, print)
+    const { text, finish, bill, looks, stages, firstTokenMs, totalMs } = answered
+    if (!flags.json) stdout('\n')
+    const name = flags.model!
+    const shown = { paths, images, question, answered, flags }
+    const pages = flags.show ? await writeReports(flags.show, shown, assistant, name, backend, context) : []
+    progress.clear()
+    if (flags.json) {
+      const pictures = looks.map(({ tokens, selection, standIn }, i) => {
+        return { picture: paths[i], tokens, patches: selection.indices.map(({ length }) => length), standIn }
+      })
+      const times = { firstTokenMs, totalMs, stages }
+      const all = {
+        answer: text,
+        finish,
+        tokens: bill,
+        pictures,
+        ...times,
+        peakMemoryBytes: peakMemory(),
+        pages,
+      }
+      stdout(`${JSON.stringify(all)}\n`)
+      return
+    }
+    stderr(formatTable(billRows(bill)))
+    if (savings(bill)) stderr(`${savings(bill)}\n`)
+    stderr(
+      `first token after ${formatDuration(firstTokenMs)}, ${bill.answer} tokens in ${formatDuration(totalMs)}\n`,
+    )
+    for (const page of pages) stderr(`${page}\n`)
+  } finally {
+    chat.dispose()
+    assistant.dispose()
+  }
+}
