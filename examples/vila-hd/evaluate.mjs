@@ -1,0 +1,68 @@
+// What a trained VILA-HD answers about pictures that nobody trained on, by kind of question and the resolution it needs.
+// usage: node evaluate.mjs MODEL [--pictures N] [--seed N] [--blind] [--backend NAME]; prints a table in Markdown
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { useBackend } from '@ps3js/tensor'
+import { evaluateAnswers } from '@ps3js/trainer'
+import { loadVilaHd } from '@ps3js/vila-hd'
+import { evaluationQuestions } from './questions.mjs'
+
+const SHARES = [0.01, 0.02, 0.05]
+const PER_PICTURE = 16
+
+/** Rows of a table: what was answered from, the recall of what is asked for, and accuracy by kind and resolution. */
+export async function measure(assistant, { pictures, seed, isBlind, ...options }) {
+  const { ps3_scales: scales } = assistant.model.vision_tower.config.vision
+  const { patch_size: patch } = assistant.model.vision_tower.config.trunk
+  const patches = scales.slice(1).reduce((sum, scale) => sum + (scale / patch) ** 2, 0)
+  const looks = isBlind ? [] : SHARES.map((share) => [share, Math.round(share * patches)])
+  const ways = [
+    { name: isBlind ? 'blind' : 'low resolution only', selection: { mode: 'none', distractors: 0 } },
+    ...looks.map(([share, budget]) => ({
+      name: `${100 * share} % of the patches`,
+      selection: { mode: 'predicted', budget, distractors: 0 },
+    })),
+  ]
+  const rows = []
+  for (const { name, selection } of ways) {
+    const samples = evaluationQuestions({ seed, pictures, count: PER_PICTURE, size: scales.at(-1), isBlind })
+    const settings = { selection, prompt: { state: 'mean', gradient: false }, budgets: SHARES, ...options }
+    const found = await evaluateAnswers(assistant, samples(), settings)
+    const share = looks.find(([, budget]) => budget === selection.budget)?.[0]
+    const recall = found.recall?.values[SHARES.indexOf(share)]
+    rows.push({ name, samples: found.samples, recall, accuracy: found.accuracy.byKind })
+  }
+  return rows
+}
+
+/** One line for each way, one column for each kind and resolution. */
+export function asMarkdown(rows) {
+  const kinds = [...new Set(rows.flatMap(({ accuracy }) => Object.keys(accuracy)))].sort()
+  const short = (value) => (value === undefined ? '' : value.toFixed(2))
+  const lines = rows.map(({ name, recall, accuracy }) =>
+    [name, short(recall), ...kinds.map((kind) => short(accuracy[kind]))].join(' | '),
+  )
+  const head = ['answered from', 'recall', ...kinds.map((kind) => kind.replace('@', ' needing '))]
+  return [head.join(' | '), head.map(() => '---').join(' | '), ...lines]
+    .map((line) => `| ${line} |`)
+    .join('\n')
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      pictures: { type: 'string', default: '100' },
+      seed: { type: 'string', default: '2000' },
+      blind: { type: 'boolean', default: false },
+      backend: { type: 'string', default: 'auto' },
+    },
+  })
+  const [model = 'runs/vila-hd-tiny/find/latest'] = positionals
+  await useBackend(values.backend)
+  const assistant = await loadVilaHd(model)
+  const options = { pictures: Number(values.pictures), seed: Number(values.seed), isBlind: values.blind }
+  process.stdout.write(`${asMarkdown(await measure(assistant, { ...options, maxTokens: 6 }))}\n`)
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

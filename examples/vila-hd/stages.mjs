@@ -1,0 +1,68 @@
+// VILA-HD-Tiny's recipe: PS3-Tiny and a small new Qwen2, taught in four stages of which each begins from the last one's model.
+import { fileURLToPath } from 'node:url'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+
+/** What the first stage's model is made of. */
+const parts = {
+  visionTower: here('../../packages/cli/assets/default-model'),
+  tokenizer: here('tokenizer'),
+  languageModelConfig: {
+    vocab_size: 464,
+    hidden_size: 128,
+    intermediate_size: 256,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+    max_position_embeddings: 2048,
+    rope_theta: 10000,
+    tie_word_embeddings: true,
+  },
+  // Of two blocks the last: before it, patches have looked around once.
+  selectLayer: -1,
+  promptHead: 'mlp',
+}
+
+/** Of every stage. */
+const common = {
+  batch: 32,
+  optimizer: { learningRate: 1.5e-3, betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
+  schedule: { kind: 'cosine', warmupSteps: 30 },
+  prompt: { state: 'mean' },
+  log: { every: 20 },
+  evaluation: { every: 200, samples: 96, maxTokens: 6 },
+  checkpoint: { every: 100, keep: 2 },
+}
+
+/**
+ * `asked`: kinds of questions, and long sides that the answer may need; default all. Budgets are patches of 87,480, and a block
+ * of four becomes a token.
+ */
+const stages = [
+  {
+    name: 'colours',
+    why: 'that answers are in the patches: of small dots, with few of their neighbours',
+    asked: { kinds: ['mark'], needs: [1512, 3780] },
+    settings: { steps: 300, selection: { mode: 'crop', budget: 24 } },
+  },
+  {
+    name: 'read',
+    why: 'what small marks look like: nothing else is there',
+    asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
+    settings: { steps: 900, selection: { mode: 'crop', budget: 96 } },
+  },
+  {
+    name: 'bind',
+    why: 'which of several is meant: their like is there too',
+    asked: { kinds: ['mark', 'number', 'word'] },
+    settings: { steps: 1200, selection: { mode: 'forced', budget: 640, distractors: 8 } },
+  },
+  {
+    name: 'find',
+    why: 'as it is asked later: half a hundredth of the patches, from where the model itself expects the answer',
+    asked: {},
+    settings: { steps: 1200, selection: { mode: 'predicted', budget: 440 } },
+  },
+]
+
+export const RECIPE = { parts, common, stages }

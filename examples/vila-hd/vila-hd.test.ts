@@ -1,0 +1,118 @@
+// The example's parts: questions spelled by its tokenizer, held-out samples that share nothing with training, and a short
+// run of its stages with a model of a few thousand parameters.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { TextTokenizer } from '@ps3js/language-model'
+import { ImageProcessor, PS3Encoder, parseConfig, savePretrained } from '@ps3js/ps3-encoder'
+import { useBackend } from '@ps3js/tensor'
+import type { RunRecord } from '@ps3js/trainer'
+import { loadVilaHd } from '@ps3js/vila-hd'
+import { expect, it } from 'vitest'
+import { expectNoLeak } from '../../tools/test-support.ts'
+import { asMarkdown, measure } from './evaluate.mjs'
+import { makeTokenizer } from './make-tokenizer.mjs'
+import { evaluationQuestions, questionSource } from './questions.mjs'
+import { RECIPE } from './stages.mjs'
+import { trainStages } from './train.mjs'
+
+const file = (name: string) => readFile(new URL(`tokenizer/${name}`, import.meta.url), 'utf8')
+
+it('has a tokenizer that is what its script makes, with a token for each word of the questions', async () => {
+  const tokenizer = JSON.parse(await file('tokenizer.json'))
+  expect(makeTokenizer(3)).toMatchObject({ model: { type: 'BPE' } })
+  expect(Object.keys(tokenizer.model.vocab)).toHaveLength(RECIPE.parts.languageModelConfig.vocab_size)
+  const text = new TextTokenizer({ tokenizer, config: JSON.parse(await file('tokenizer_config.json')) })
+  const question = 'What colour is the dot on the cyan triangle?'
+  const chat = text.renderChat([{ role: 'user', content: `<image>${question}` }])
+  expect(text.encode(question)).toHaveLength(10)
+  expect(text.decode(text.encode('FISH'))).toBe('FISH')
+  expect(text.encode('FISH')).toHaveLength(4)
+  expect(text.encode(chat).length).toBeLessThan(24)
+})
+
+it('asks the same of a seed, of the kinds wanted, and goes on where it stopped', async () => {
+  const take = async (state: unknown, count: number) => {
+    const source = questionSource({ seed: 1, size: 512, count: 4, kinds: ['mark', 'word'], needs: [756] })
+    const taken: { sample: { question: string; kind: string }; state: unknown }[] = []
+    for await (const one of source.open(state)) if (taken.push(one) === count) break
+    return taken
+  }
+  const all = await take(null, 8)
+  expect(all.every(({ sample }) => /^(mark|word)@756$/.test(sample.kind))).toBe(true)
+  const rest = await take(all[2]!.state, 5)
+  expect(rest.map(({ sample }) => sample.question)).toEqual(all.slice(3).map(({ sample }) => sample.question))
+})
+
+it('evaluates on pictures that show nothing to the blind', async () => {
+  const rows: { image: { data: Uint8Array }; answer: string }[] = []
+  const options = { seed: 1, size: 512, count: 3, pictures: 2 }
+  for await (const row of evaluationQuestions({ ...options, isBlind: true })()) rows.push(row)
+  expect(rows).toHaveLength(6)
+  expect(rows.every(({ image }) => image === rows[0]!.image && image.data[77] === 128)).toBe(true)
+})
+
+/** Scales 64, 128 and 512 with patches of 8, untrained. */
+async function saveSmallTower(directory: string): Promise<void> {
+  const vision = {
+    model_type: 'ps3_vision_model',
+    model_name: 'small',
+    hidden_size: 16,
+    pool: 'map',
+    ps3_scales: [64, 128, 512],
+    select_based_on_layer: [0, 1],
+    max_select_num: 200,
+    highres_selection_feature: false,
+  }
+  const attn_pool = { width: 16, heads: 2, mlp_ratio: 2 }
+  const trunk = { patch_size: 8, grid: 8, width: 16, depth: 2, heads: 2, mlp_hidden: 24, attn_pool }
+  const normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
+  const encoder = new PS3Encoder({ config: parseConfig(vision, trunk), normalization })
+  encoder.initialize(1)
+  const processor = new ImageProcessor({ image_size: 512, mean: 0.5, std: 0.5 })
+  await savePretrained(encoder, directory, { processor })
+  encoder.dispose()
+}
+
+it('runs its stages one after the other, and leaves a model that can be asked', async () => {
+  await useBackend('wasm')
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    const tower = join(directory, 'tower')
+    await saveSmallTower(tower)
+    const { parts, common, stages } = RECIPE
+    const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
+    const recipe = {
+      parts: { ...parts, visionTower: tower, languageModelConfig },
+      common: { ...common, batch: 8, log: { every: 1 }, evaluation: { samples: 8, maxTokens: 3 } },
+      stages: stages.map((stage) => ({
+        ...stage,
+        // Pictures of 512 pixels have nothing that needs more than 756.
+        asked: {},
+        settings: { ...stage.settings, steps: 1, selection: { ...stage.settings.selection, budget: 100 } },
+      })),
+    }
+    const records: RunRecord[] = []
+    const onRecord = (record: RunRecord) => records.push(record)
+    let folder = ''
+    await expectNoLeak(async () => {
+      folder = await trainStages(recipe, join(directory, 'run'), { onRecord })
+    })
+    const losses = records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])
+    expect(losses).toHaveLength(4)
+    // Of 464 tokens any is as likely: ln 464 = 6.1.
+    for (const loss of losses) expect(Math.abs(loss - Math.log(464))).toBeLessThan(1)
+    const assistant = await loadVilaHd(join(folder, 'latest'))
+    const rows = await measure(assistant, { pictures: 1, seed: 3, maxTokens: 2 })
+    expect(rows.map(({ name }) => name)).toEqual([
+      'low resolution only',
+      '1 % of the patches',
+      '2 % of the patches',
+      '5 % of the patches',
+    ])
+    expect(asMarkdown(rows).split('\n')).toHaveLength(6)
+    assistant.dispose()
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}, 240_000)
