@@ -1,7 +1,7 @@
 // Configuration of a Qwen2 decoder as `config.json` spells it, with the defaults of transformers' Qwen2Config.
 // Fields that change no number are ignored, as transformers does; those that would are refused.
 
-import { ConfigError } from '@ps3js/tensor'
+import { ConfigError, PACKED_GROUP } from '@ps3js/tensor'
 import { z } from 'zod'
 
 const positive = z.int().positive()
@@ -37,8 +37,15 @@ const schema = z.object({
     .nullish(),
   layer_types: z.array(z.literal('full_attention', 'only full attention is supported')).nullish(),
   quantization_config: z
-    .null("weights quantised by other tools cannot be read: take the model's unquantised checkpoint")
-    .optional(),
+    .object({
+      quant_method: z.literal(
+        'ps3',
+        "weights quantised by other tools cannot be read: take the model's unquantised checkpoint, and `ps3 convert --quantize`",
+      ),
+      bits: z.literal([8, 4], 'only 8 and 4 bits are supported'),
+      group_size: z.literal(PACKED_GROUP, `only groups of ${PACKED_GROUP} are supported`),
+    })
+    .nullish(),
 })
 
 /** A decoder's dimensions and constants. */
@@ -62,6 +69,8 @@ export interface LanguageModelConfig {
   ropeTheta: number
   /** Positions are divided by this (linear RoPE scaling). */
   ropeFactor: number
+  /** How `ps3 convert --quantize` has rounded the weights; null: as they are. */
+  quantization: 'int8' | 'int4' | null
 }
 
 /** Reads a parsed `config.json`. Throws ConfigError listing every field that is wrong. */
@@ -88,6 +97,7 @@ export function parseLanguageModelConfig(json: unknown): LanguageModelConfig {
     tiedHead: c.tie_word_embeddings,
     ropeTheta: c.rope_theta ?? rope?.rope_theta ?? 10_000,
     ropeFactor: ropeFactor(rope),
+    quantization: c.quantization_config ? (c.quantization_config.bits === 8 ? 'int8' : 'int4') : null,
   }
   checkFit(config)
   return config

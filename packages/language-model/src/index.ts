@@ -27,8 +27,10 @@ export {
   type LinearLayer,
   type LinearShape,
 } from './model/layers.ts'
+export { packedLayers } from './model/packed-layers.ts'
 export { type ForwardOptions, type ForwardOutput, Qwen2 } from './model/qwen2.ts'
 export { type LoadModelOptions, loadModel, saveModel } from './pretrained/load.ts'
+export { type QuantizedFormat, quantizedConfig, quantizedTensors } from './pretrained/quantize.ts'
 export { StreamDecoder } from './text/stream-decoder.ts'
 export { type ChatMessage, type ChatOptions, TextTokenizer, type TokenizerJson } from './text/tokenizer.ts'
 export { crossEntropy, IGNORED, nextTokenLoss } from './train/loss.ts'

@@ -54,11 +54,57 @@ void FewRows(void* kernel, TF_OpKernelContext* context) {
   call.Check(ps3::FewRows(ps3::Float32Weights{call.Data(1), in}, call.Data(0), bias, y, rows, out), "out of memory");
 }
 
+// A packed matrix [rows, columns]: words (int32) and scales are inputs `words` and `words` + 1.
+bool CheckPacked(Call& call, const Attributes& a, int words) {
+  call.Check(call.ok() && a.format >= 0 && a.format <= ps3::kInt4 && a.rows > 0 && a.columns > 0, "unknown format or no size");
+  return call.Check(call.Size(words) * 4 >= ps3::PackedBytes(a.format, a.rows, a.columns) &&
+                        call.Size(words + 1) >= ps3::PackedScales(a.format, a.rows, a.columns),
+                    "words or scales are fewer than the matrix needs");
+}
+
+// x [R, columns], words, scales, bias [rows] (not read without has_bias) -> [R, rows]
+void PackedRows(void* kernel, TF_OpKernelContext* context) {
+  const auto& attributes = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  if (!CheckPacked(call, attributes, 1)) return;
+  const int64_t count = call.Dim(0, 0), in = attributes.columns, out = attributes.rows;
+  call.Check(call.Rank(0) == 2 && call.Dim(0, 1) == in, "x must be a matrix as wide as the packed one");
+  call.Check(!attributes.has_bias || call.Size(3) == out, "bias must have one value for each row of the packed matrix");
+  const int64_t dims[] = {count, out};
+  float* y = call.Output(dims, 2);
+  if (!call.ok() || count == 0) return;
+  const float *x = call.Data(0), *bias = attributes.has_bias ? call.Data(3) : nullptr;
+  call.Check(ps3::WithWeights(attributes.format, call.Data<int32_t>(1), call.Data(2), in,
+                              [&](const auto& w) { return ps3::FewRows(w, x, bias, y, count, out); }),
+             "out of memory");
+}
+
+// words, scales, ids [n] -> those rows as float32 [n, columns]
+void UnpackRows(void* kernel, TF_OpKernelContext* context) {
+  const auto& attributes = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  if (!CheckPacked(call, attributes, 0)) return;
+  const int64_t count = call.Size(2), dims[] = {count, attributes.columns};
+  const int32_t* ids = call.Data<int32_t>(2);
+  for (int64_t i = 0; i < count; ++i)
+    if (!call.Check(ids[i] >= 0 && ids[i] < attributes.rows, "a row that the packed matrix does not have")) return;
+  float* to = call.Output(dims, 2);
+  if (!call.ok()) return;
+  ps3::WithWeights(attributes.format, call.Data<int32_t>(0), call.Data(1), attributes.columns, [&](const auto& w) {
+    ps3::Unpack(w, ids, count, to);
+    return true;
+  });
+}
+
 __attribute__((constructor)) void RegisterLanguageOps() {
   Register("Ps3RmsNorm", {"x", "weight"}, {"eps: float"}, RmsNorm);
   Register("Ps3SiluMul", {"gate", "up"}, {}, SiluMul);
   Register("Ps3Rotary", {"x", "cos", "sin"}, {}, Rotary);
   Register("Ps3FewRows", {"x", "weight", "bias"}, {"has_bias: bool"}, FewRows);
+  Register("Ps3PackedRows", {"x", "words: int32", "scales", "bias"},
+           {"format: int", "rows: int", "columns: int", "has_bias: bool"}, PackedRows);
+  Register("Ps3UnpackRows", {"words: int32", "scales", "ids: int32"}, {"format: int", "rows: int", "columns: int"},
+           UnpackRows);
 }
 
 }  // namespace

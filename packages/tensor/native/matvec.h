@@ -152,20 +152,48 @@ static bool FewRows(const Weights& w, const float* x, const float* bias, float* 
   return true;
 }
 
-// The matrix as float32.
+// Some rows of the matrix as float32: to [count, in].
 template <typename Weights>
-static void Unpack(const Weights& w, float* to, int64_t rows) {
+static void Unpack(const Weights& w, const int32_t* ids, int64_t count, float* to) {
   const int64_t per_task = std::max<int64_t>(1, (1 << 15) / w.in);
-  Pool::Get().For((rows + per_task - 1) / per_task, [&](int64_t task) {
-    for (int64_t row = task * per_task; row < std::min((task + 1) * per_task, rows); ++row)
+  Pool::Get().For((count + per_task - 1) / per_task, [&](int64_t task) {
+    for (int64_t i = task * per_task; i < std::min((task + 1) * per_task, count); ++i) {
+      const int64_t row = ids[i];
       for (int64_t k = 0; k < w.in; k += kLanes) {
         const int n = static_cast<int>(std::min<int64_t>(kLanes, w.in - k));
         F8 v;
         if constexpr (Weights::kGroup == 0) v = w.Part(row, k, n);
         else v = w.Vector(row, k) * Splat(w.scales[row * w.groups() + k / Weights::kGroup]);
-        StorePart(to + row * w.in + k, v, n);
+        StorePart(to + i * w.in + k, v, n);
       }
+    }
   });
+}
+
+enum Format { kBfloat16, kFloat16, kInt8, kInt4 };
+
+// Calls use(weights) with a packed matrix.
+template <typename Use>
+static bool WithWeights(int64_t format, const void* data, const float* scales, int64_t in, const Use& use) {
+  switch (format) {
+    case kBfloat16:
+      return use(Bfloat16Weights{static_cast<const uint16_t*>(data), in});
+    case kFloat16:
+      return use(Float16Weights{static_cast<const uint16_t*>(data), in});
+    case kInt8:
+      return use(Int8Weights{static_cast<const int8_t*>(data), scales, in});
+    default:
+      return use(Int4Weights{static_cast<const uint8_t*>(data), scales, in});
+  }
+}
+
+// Bytes of a packed matrix, and how many scales it has.
+static inline int64_t PackedBytes(int64_t format, int64_t rows, int64_t in) {
+  const int64_t padded = (in + Int8Weights::kGroup - 1) / Int8Weights::kGroup * Int8Weights::kGroup;
+  return format < kInt8 ? rows * in * 2 : format == kInt8 ? rows * padded : rows * padded / 2;
+}
+static inline int64_t PackedScales(int64_t format, int64_t rows, int64_t in) {
+  return format < kInt8 ? 0 : rows * ((in + Int8Weights::kGroup - 1) / Int8Weights::kGroup);
 }
 
 }  // namespace ps3

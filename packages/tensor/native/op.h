@@ -80,7 +80,7 @@ class Call {
 };
 
 struct Attributes {
-  int64_t heads = 1, kv_heads = 1, causal_offset = 0, prefixes = 0;
+  int64_t heads = 1, kv_heads = 1, causal_offset = 0, prefixes = 0, format = 0, rows = 0, columns = 0;
   unsigned char causal = 0, tanh = 0, has_bias = 0;
   float eps = 0;
 };
@@ -99,6 +99,9 @@ void* Create(TF_OpKernelConstruction* construction) {
   integer("num_kv_heads", &attributes->kv_heads);
   integer("causal_offset", &attributes->causal_offset);
   integer("prefixes", &attributes->prefixes);
+  integer("format", &attributes->format);
+  integer("rows", &attributes->rows);
+  integer("columns", &attributes->columns);
   boolean("causal", &attributes->causal);
   boolean("tanh", &attributes->tanh);
   boolean("has_bias", &attributes->has_bias);

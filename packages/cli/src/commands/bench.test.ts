@@ -125,3 +125,46 @@ describe('ps3 native status', () => {
     expect(lines).toMatch(/^cache {5}\/nonexistent/)
   })
 })
+
+describe('ps3 bench language', () => {
+  const tiny = [
+    'bench',
+    'language',
+    '--preset',
+    'tiny',
+    '--backend',
+    'wasm',
+    '--prefill',
+    '20',
+    '--decode',
+    '3',
+  ]
+
+  it.each(['f32', 'int4'])('measures prompt, answer and memory with %s weights', async (weights) => {
+    const before = memory().numTensors
+    const { status, stdout } = await ps3([...tiny, '--weights', weights, '--repeat', '2', '--json'])
+    expect(status).toBe(0)
+    expect(memory().numTensors).toBe(before)
+    const result = JSON.parse(stdout)
+    expect(result).toMatchObject({ weights, parameters: 113216, prefillTokens: 20, decodeTokens: 3 })
+    expect(result.runs).toHaveLength(2)
+    for (const run of result.runs) for (const value of Object.values(run)) expect(value).toBeGreaterThan(0)
+    expect(result.weightMegabytes * 2 ** 20).toBeLessThanOrEqual(113216 * (weights === 'f32' ? 4 : 0.7))
+  })
+
+  it('runs in turn with a peer and prints both ratios', async () => {
+    const run = { prefillTokensPerSecond: 30, decodeTokensPerSecond: 6 }
+    const report = JSON.stringify({ runs: [run], peakMegabytes: 300 })
+    const self: [string, string, string, string] = [
+      process.execPath,
+      '-e',
+      `console.log(${JSON.stringify(report)})`,
+      '--',
+    ]
+    const peer = `echo '{"prefill_tokens_per_s": 20, "decode_tokens_per_s": 4, "peak_rss_mb": 600}'`
+    const { stdout } = await ps3([...tiny, '--repeat', '2', '--peer', peer, '--json'], undefined, self)
+    expect(JSON.parse(stdout).ratio).toEqual({ prefill: 1.5, decode: 1.5, peak: 0.5 })
+    const wrong = await ps3([...tiny, '--repeat', '1', '--peer', 'echo nothing'], undefined, self)
+    expect(wrong.stderr).toContain('prefill_tokens_per_s')
+  })
+})

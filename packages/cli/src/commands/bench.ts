@@ -7,6 +7,7 @@ import { backendChoice } from '../backend-choice.ts'
 import { type BenchPeerResult, type BenchRun, benchAgainstPeer } from '../bench/against-peer.ts'
 import { registerBenchData } from '../bench/data.ts'
 import { type BenchEncodeOptions, type BenchEncodeResult, benchEncode } from '../bench/encode.ts'
+import { registerBenchLanguage } from '../bench/language.ts'
 import { benchPreset, benchPresets, type PresetResult } from '../bench/presets.ts'
 import { benchConstantCost, benchPrompts } from '../bench/properties.ts'
 import { type PresetName, presetNames } from '../bench/random-preset.ts'
@@ -57,6 +58,7 @@ export function registerBench(program: Command, context: CliContext): void {
       .option('--image <file>', 'a picture, or WIDTHxHEIGHT for noise (default: the sample picture)')
 
   registerBenchData(bench, context)
+  registerBenchLanguage(bench, context)
 
   modelled(bench.command('encode'))
     .description('encode one picture: stages, medians, peak memory, and the ratio to another implementation')

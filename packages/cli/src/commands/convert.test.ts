@@ -2,8 +2,10 @@
 
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadModel } from '@ps3js/language-model'
 import { loadPretrained, type PS3Encoder } from '@ps3js/ps3-encoder'
-import { useBackend } from '@ps3js/tensor'
+import { type Parameter, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { filesBelow, inTempDir, ps3, tinyModel } from '../cli.fixture.ts'
 
@@ -154,6 +156,45 @@ describe('ps3 info', () => {
       const { status, stderr } = await ps3(['info', directory])
       expect(stderr).toMatch(/^ps3: [^\n]*config\.json[^\n]*\n$/)
       expect(status).toBe(1)
+    })
+  })
+})
+
+describe('ps3 convert --quantize', () => {
+  const language = fileURLToPath(
+    new URL('../../../language-model/fixtures/qwen2-tied/model', import.meta.url),
+  )
+
+  it.each(['int8', 'int4', 'bf16', 'f16'])(
+    '%s: a language model that loads from its folder',
+    async (format) => {
+      await inTempDir(async (directory) => {
+        const out = join(directory, 'out')
+        await convert(language, out, '--quantize', format)
+        const model = await loadModel(out)
+        // One byte or half of one for each value, and a factor for 32; half precision is stored only and computed in float32.
+        const bytes = { int8: 36 / 32, int4: 20 / 32 }[format] ?? 4
+        const { weight } = model.model.layers[0]!.self_attn.q_proj as unknown as { weight: Parameter }
+        expect(weight.byteLength).toBe(64 * 64 * bytes)
+        model.dispose()
+      })
+    },
+  )
+
+  it('refuses models of other kinds and contradictions, and leaves nothing behind', async () => {
+    await inTempDir(async (directory) => {
+      const out = join(directory, 'out')
+      const refused = async (...args: string[]) => {
+        const { status, stderr } = await ps3(['convert', ...args])
+        expect(status).not.toBe(0)
+        expect(await filesBelow(directory)).toEqual([])
+        return stderr
+      }
+      expect(await refused(tinyModel, out, '--quantize', 'int8')).toContain('not that of a Qwen2 model')
+      expect(await refused(language, out, '--quantize', 'int3')).toContain('--quantize')
+      expect(await refused(language, out, '--quantize', 'int8', '--dtype', 'f16')).toContain(
+        'goes neither with',
+      )
     })
   })
 })

@@ -12,6 +12,7 @@ import { withStaging } from '../staging.ts'
 
 interface ConvertFlags {
   dtype?: 'f32' | 'f16' | 'bf16'
+  quantize?: 'int8' | 'int4' | 'bf16' | 'f16'
   shardSize?: number
   to?: Layout
   force?: boolean
@@ -29,6 +30,11 @@ export function registerConvert(program: Command, context: CliContext): void {
       'f32, f16 or bf16 (default: as stored)',
       oneOf('--dtype', ['f32', 'f16', 'bf16']),
     )
+    .option(
+      '--quantize <format>',
+      "store a language model's matrices as int8 or int4 (for this package only), bf16 or f16 (like --dtype)",
+      oneOf('--quantize', ['int8', 'int4', 'bf16', 'f16']),
+    )
     .option('--shard-size <bytes>', 'largest file, such as 2GB (default: 5 GB)', byteSize('--shard-size'))
     .option(
       '--to <layout>',
@@ -39,11 +45,17 @@ export function registerConvert(program: Command, context: CliContext): void {
     .option('--json', 'print one JSON object')
     .action(async (input: string, output: string, flags: ConvertFlags) => {
       const { signal, progress } = context
+      const { quantize } = flags
+      if (quantize && (flags.dtype || flags.to)) {
+        throw new InvalidArgumentError('--quantize goes neither with --dtype nor with --to: convert first')
+      }
+      const half = quantize === 'bf16' || quantize === 'f16' ? quantize : undefined
       if (!flags.force) await requireEmpty(output)
       const files = await resolvePretrained(input, { signal })
       const write = (directory: string) =>
         convertCheckpoint(files, directory, {
-          dtype: flags.dtype?.toUpperCase() as 'F32' | 'F16' | 'BF16' | undefined,
+          dtype: (half ?? flags.dtype)?.toUpperCase() as 'F32' | 'F16' | 'BF16' | undefined,
+          quantize: quantize === 'int8' || quantize === 'int4' ? quantize : undefined,
           maxShardBytes: flags.shardSize,
           to: flags.to,
           signal,

@@ -2,6 +2,7 @@
 // are unless the type changes.
 
 import { mkdir } from 'node:fs/promises'
+import { type QuantizedFormat, quantizedConfig, quantizedTensors } from '@ps3js/language-model'
 import { fromOpenClip, isOpenClip, toOpenClip } from '@ps3js/ps3-encoder'
 import {
   openCheckpoint,
@@ -18,6 +19,8 @@ export type Layout = 'hf' | 'openclip'
 export interface ConvertOptions {
   /** Store floating-point tensors in this type; default: as they are. */
   dtype?: 'F32' | 'F16' | 'BF16'
+  /** Round a language model's matrices to 8 or 4 bits. */
+  quantize?: QuantizedFormat
   maxShardBytes?: number
   /** Names to write; default: those of the source. */
   to?: Layout
@@ -30,9 +33,14 @@ const COMPANIONS = [
   'config.json',
   'trunk.json',
   'preprocessor_config.json',
+  'generation_config.json',
   'tokenizer_config.json',
   'tokenizer.json',
   'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
 ]
 
 /** A tokenizer that lies elsewhere on the same machine moves in here, so that the copy stands alone. */
@@ -43,20 +51,24 @@ const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tok
 export async function convertCheckpoint(
   files: PretrainedFiles,
   directory: string,
-  { dtype, maxShardBytes, to, signal, onProgress }: ConvertOptions,
+  { dtype, quantize, maxShardBytes, to, signal, onProgress }: ConvertOptions,
 ): Promise<WrittenShards> {
   const checkpoint = await openCheckpoint(files, { signal })
   try {
     const names = checkpoint.names()
     const rename = renaming(isOpenClip(names) ? 'openclip' : 'hf', to)
-    const tensors = names.map((name): [string, TensorToWrite] => {
+    const asStored = names.map((name): [string, TensorToWrite] => {
       const { dtype: stored, shape } = checkpoint.info(name)
       return [rename(name), { dtype: stored, shape, data: () => checkpoint.readTyped(name, signal) }]
     })
+    // Refuses other models before anything is written.
+    const config = quantize && quantizedConfig(await files.readJson('config.json'), quantize)
+    const tensors = quantize ? quantizedTensors(checkpoint, quantize, signal) : asStored
     const written = await writeSharded(directory, tensors, { dtype, maxShardBytes, signal, onProgress })
     for (const name of COMPANIONS) {
       if (await files.has(name)) await writeFileAtomic(`${directory}/${name}`, await files.readText(name))
     }
+    if (config) await writeFileAtomic(`${directory}/config.json`, `${JSON.stringify(config, null, 2)}\n`)
     await bringTokenizer(files, directory)
     return written
   } finally {

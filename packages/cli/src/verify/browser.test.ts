@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { describeInChromium, runSourceInChromium } from '../../../../tools/chromium/index.ts'
 import { filesBelow } from './directory-store.ts'
-import { belongsTo, folderOf, preprocessFolder } from './recorded.fixture.ts'
+import { belongsTo, folderOf, languageFolder, preprocessFolder } from './recorded.fixture.ts'
 import type { VerifyReport } from './report.ts'
 
 /** Seconds per case on a GPU that is software: enough of them to go through every op; `ps3 verify` takes whole families. */
@@ -39,6 +39,10 @@ describeInChromium('recorded cases in Chromium', () => {
     },
     300_000,
   )
+
+  it('a language model on webgpu: states, greedy ids with a cache, loss and gradients', async () => {
+    await replay(languageFolder, 'webgpu')
+  }, 300_000)
 
   it('a family on wasm', async () => {
     await replay(folderOf('siglip-tiny3-plain'), 'wasm')

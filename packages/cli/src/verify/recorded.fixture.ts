@@ -15,6 +15,9 @@ export const recordedStore = (name: string) => directoryStore(folderOf(name))
 /** Pictures and the processor's output for them; they belong to the encoder's own tests. */
 export const preprocessFolder = inPackage('ps3-encoder/fixtures/preprocess')
 
+/** Outputs of a language model; they belong to its own tests. */
+export const languageFolder = inPackage('language-model/fixtures/qwen2-tied')
+
 /** A training step and learning-rate schedules; they belong to the trainer's own tests. */
 export const trainFolder = fileURLToPath(new URL('../../../trainer/fixtures', import.meta.url))
 

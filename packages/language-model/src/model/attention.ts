@@ -53,6 +53,7 @@ export class SelfAttention extends Module {
     const [first] = parts
     const together = parts.every(({ length, past }) => length === first?.length && !past?.length)
     if (together) return this.#attendOnce(q, k, v, parts.length)
+    if (parts.length === 1) return this.#attendOnce(q, k, v, 1, first?.past, layer)
     const lengths = parts.map(({ length }) => length)
     const [qs, ks, vs] = [q, k, v].map((x) => split(x, lengths, 0) as Tensor[])
     const outputs = parts.map(({ past }, i) => this.#attendOnce(qs![i]!, ks![i]!, vs![i]!, 1, past, layer))

@@ -18,6 +18,7 @@ import type { LanguageModelConfig } from '../config.ts'
 import type { SequencePart } from './attention.ts'
 import { Decoder } from './decoder.ts'
 import { float32Layers, type LayerFactory, type LinearLayer } from './layers.ts'
+import { packedLayers } from './packed-layers.ts'
 import { rotaryTables } from './rotary.ts'
 
 export interface ForwardOptions {
@@ -38,7 +39,7 @@ export class Qwen2 extends Module {
   readonly config: LanguageModelConfig
 
   /** Builds the model without values: follow with `initialize(seed)` or `loadStateDict(...)`, or use `loadLanguageModel`. */
-  constructor(config: LanguageModelConfig, layers: LayerFactory = float32Layers) {
+  constructor(config: LanguageModelConfig, layers: LayerFactory = layersOf(config)) {
     super()
     this.config = config
     this.model = new Decoder(config, layers)
@@ -151,17 +152,19 @@ export class Qwen2 extends Module {
   }
 }
 
+/** As the checkpoint stores them where it is quantised, else float32. */
+const layersOf = ({ quantization }: LanguageModelConfig): LayerFactory =>
+  quantization ? packedLayers(quantization) : float32Layers
+
 function positionsOf(parts: readonly SequencePart[]): number[] {
   return parts.flatMap(({ length, past }) => Array.from({ length }, (_, i) => (past?.length ?? 0) + i))
 }
 
 /** [T, 2KD] -> [1, length, 2KD] for each sequence */
 function bySequence(keysValues: Tensor, parts: readonly SequencePart[]): Tensor[] {
-  return tidy(() =>
-    split(
-      keysValues,
-      parts.map(({ length }) => length),
-      0,
-    ).map((rows) => reshape(rows, [1, ...rows.shape])),
-  )
+  const lengths = parts.map(({ length }) => length)
+  return tidy(() => {
+    const each = parts.length === 1 ? [keysValues] : split(keysValues, lengths, 0)
+    return each.map((rows) => reshape(rows, [1, ...rows.shape]))
+  })
 }

@@ -8,6 +8,7 @@ import {
   type TensorInfo,
   zeros,
 } from '@tensorflow/tfjs-core'
+import { PACKED_FORMATS, type PackedFormat } from '../nn/packing.ts'
 import { executeOp } from './execute-op.ts'
 import type { NodeBackend } from './tfjs-node.ts'
 
@@ -72,6 +73,15 @@ const kernels: Record<string, Kernel> = {
     const attributes = { has_bias: { bool: bias !== undefined } }
     return executeOp(backend, 'Ps3FewRows', attributes, [x!, weight!, bias ?? x!])[0]!
   },
+  // x [R, columns], a packed matrix [rows, columns] as words (int32) and scales, bias [rows] or absent -> [R, rows]
+  PS3PackedRows(backend, { x, words, scales, bias }, { format, rows, columns }) {
+    const attributes = { ...packed(format, rows, columns), has_bias: { bool: bias !== undefined } }
+    return executeOp(backend, 'Ps3PackedRows', attributes, [x!, words!, scales!, bias ?? x!])[0]!
+  },
+  // A packed matrix, ids [n] (int32) -> those rows as float32 [n, columns]
+  PS3UnpackRows(backend, { words, scales, ids }, { format, rows, columns }) {
+    return executeOp(backend, 'Ps3UnpackRows', packed(format, rows, columns), [words!, scales!, ids!])[0]!
+  },
   // x [..., C], weight [C], bias [C] -> [..., C]
   PS3LayerNorm(backend, { x, weight, bias }, { eps }) {
     return executeOp(backend, 'Ps3LayerNorm', { eps: { float: eps as number } }, [x!, weight!, bias!])[0]!
@@ -101,6 +111,12 @@ const kernels: Record<string, Kernel> = {
     return executeOp(backend, 'Ps3ResizedPatches', {}, list as TensorInfo[])[0]!
   },
 }
+
+const packed = (format: unknown, rows: unknown, columns: unknown) => ({
+  format: { int: PACKED_FORMATS.indexOf(format as PackedFormat) },
+  rows: { int: rows as number },
+  columns: { int: columns as number },
+})
 
 /** An empty prefix for qkv [B, N, 3C]: [B, 0, 2C] */
 const noKeys = ({ shape: [batch, , width] }: TensorInfo) => zeros([batch!, 0, (width! / 3) * 2])

@@ -4,6 +4,7 @@
 import { CheckpointError } from '../errors.ts'
 import { Random } from '../random.ts'
 import type { Tensor } from '../tf.ts'
+import type { PackedFormat, PackedValues } from './packing.ts'
 import { Parameter } from './parameter.ts'
 
 /** Named arrays to load from, read one at a time: an open checkpoint, or `stateDictSource` over values in memory. */
@@ -12,6 +13,8 @@ export interface StateSource {
   shape(name: string): readonly number[]
   /** The tensor as float32 values, row-major. The caller owns the array. */
   read(name: string): Promise<Float32Array>
+  /** The tensor as it is stored, where it is stored in this format. */
+  readPacked?(name: string, format: PackedFormat): Promise<PackedValues | null>
 }
 
 export interface LoadOptions {
@@ -31,6 +34,13 @@ export abstract class Module {
     let count = 0
     for (const [, parameter] of this.namedParameters()) count += parameter.size
     return count
+  }
+
+  /** Bytes of all parameters in memory, whether they have values yet or not. */
+  get byteLength(): number {
+    let bytes = 0
+    for (const [, parameter] of this.namedParameters()) bytes += parameter.byteLength
+    return bytes
   }
 
   /** Fresh values for every parameter. Each draws from its own stream (seed and name), so that adding a layer changes no other. */
@@ -55,13 +65,7 @@ export abstract class Module {
     let loaded = 0
     for (const [name, parameter] of parameters) {
       options.signal?.throwIfAborted()
-      const values = await source.read(name)
-      if (!allFinite(values)) {
-        throw new CheckpointError(
-          `tensor "${name}" holds NaN or infinite values: the file is damaged, or its training diverged`,
-        )
-      }
-      parameter.set(values)
+      await parameter.load(source, name)
       loaded += parameter.size
       options.onProgress?.({ name, loaded, total })
     }
@@ -121,12 +125,6 @@ function compareNames(
       'check that config.json belongs to these weights',
     ].join('\n'),
   )
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0
-  return sum === 0
 }
 
 /** FNV-1a, 32 bits. */

@@ -1,10 +1,11 @@
 // A trainable array. It knows its shape and how to start, but holds no memory until it is initialised or loaded,
 // so that a model can be built, counted and shape-checked at full size for nothing.
 
-import { InvalidArgumentError } from '../errors.ts'
+import { CheckpointError, InvalidArgumentError } from '../errors.ts'
 import type { Random } from '../random.ts'
 import { dispose, engine, getBackend, reshape, type Tensor, tensor, type Variable, variable } from '../tf.ts'
 import { alignedFloat32 } from './aligned.ts'
+import type { StateSource } from './module.ts'
 
 /** Writes starting values into `values`, which arrive as zeros. */
 export type Initializer = (values: Float32Array, random: Random) => void
@@ -47,6 +48,11 @@ export class Parameter {
     return this.#variable
   }
 
+  /** Bytes of its values in memory, whether they are there yet or not. */
+  get byteLength(): number {
+    return this.size * 4
+  }
+
   get hasValue(): boolean {
     return this.#variable !== undefined
   }
@@ -77,8 +83,25 @@ export class Parameter {
     fresh.dispose()
   }
 
+  /** Takes a checkpoint's values. Throws CheckpointError when one of them is NaN or infinite. */
+  async load(source: StateSource, name: string): Promise<void> {
+    const values = await source.read(name)
+    if (!allFinite(values)) {
+      throw new CheckpointError(
+        `tensor "${name}" holds NaN or infinite values: the file is damaged, or its training diverged`,
+      )
+    }
+    this.set(values)
+  }
+
   dispose(): void {
     this.#variable?.dispose()
     this.#variable = undefined
   }
+}
+
+function allFinite(values: Float32Array): boolean {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0
+  return sum === 0
 }

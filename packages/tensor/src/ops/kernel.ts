@@ -16,6 +16,8 @@ export type FusedKernelName =
   | 'PS3SiluMul'
   | 'PS3Rotary'
   | 'PS3FewRows'
+  | 'PS3PackedRows'
+  | 'PS3UnpackRows'
   | 'PS3AdamW'
   | 'PS3ResizedPatches'
 
