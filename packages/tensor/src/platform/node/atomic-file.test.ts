@@ -41,8 +41,12 @@ describe('writeFileAtomic', () => {
   })
 
   it('says what to do about a directory, a missing folder, and a file in the way', async () => {
-    await expect(writeFileAtomic(directory, 'x')).rejects.toThrow(/it is a directory; name a file \(EISDIR\)/)
-    await expect(writeFileAtomic(join(directory, 'no', 'x'), 'x')).rejects.toThrow(/does not exist.*ENOENT/)
+    await expect(writeFileAtomic(directory, 'x')).rejects.toThrow(
+      /there is a directory in its place; name a file \(EISDIR\)/,
+    )
+    await expect(writeFileAtomic(join(directory, 'no', 'x'), 'x')).rejects.toThrow(
+      /there is no such file or directory.*ENOENT/,
+    )
     await writeFileAtomic(join(directory, 'plain'), 'x')
     await expect(writeFileAtomic(join(directory, 'plain', 'x'), 'x')).rejects.toThrow(
       /is a file, not a directory.*ENOTDIR/,
