@@ -2,7 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { bytesSource, openSafetensors } from '@ps3js/tensor'
-import { type LanguageModelConfig, loadModel, parseLanguageModelConfig, Qwen2 } from './index.ts'
+import {
+  type LanguageModelConfig,
+  type LayerFactory,
+  loadModel,
+  parseLanguageModelConfig,
+  Qwen2,
+} from './index.ts'
 
 export const RECORDED = ['qwen2-tied', 'qwen2-untied'] as const
 
@@ -31,7 +37,7 @@ export async function readRecorded(name: string): Promise<Recorded> {
 export const loadRecorded = (name: string) => loadModel(`${folderOf(name)}/model`)
 
 /** A small model with weights large enough for its tokens to differ. */
-export function smallModel(overrides: Partial<LanguageModelConfig> = {}): Qwen2 {
+export function smallModel(overrides: Partial<LanguageModelConfig> = {}, layers?: LayerFactory): Qwen2 {
   const config = parseLanguageModelConfig({
     vocab_size: 50,
     hidden_size: 24,
@@ -43,7 +49,7 @@ export function smallModel(overrides: Partial<LanguageModelConfig> = {}): Qwen2 
     initializer_range: 0.5,
     tie_word_embeddings: true,
   })
-  const model = new Qwen2({ ...config, ...overrides })
+  const model = new Qwen2({ ...config, ...overrides }, layers)
   model.initialize(3)
   return model
 }
