@@ -1,4 +1,4 @@
-// @ps3js/trainer: pre-trains PS3: optimiser, schedules, exact resume, logs and evaluation.
+// @ps3js/trainer: pre-trains PS3 and fine-tunes VILA-HD: optimiser, schedules, exact resume, logs and evaluation.
 
 export { shardEvaluationSamples } from '#platform'
 export * from './evaluate/index.ts'

@@ -22,7 +22,7 @@ type Color = keyof typeof COLORS
 
 /** Every letter is a token; the vocabulary ends at 64. */
 export function letterTokenizer(): TokenizerJson {
-  const letters = ['Ġ', 'Ċ', ...'abcdefghijklmnopqrstuvwxyz?.0123456789']
+  const letters = ['Ġ', 'Ċ', ...'abcdefghijklmnopqrstuvwxyz?.0123456789ABCDEFGHIJKLMNOPQRSTU']
   const special = ['<|im_start|>', '<|im_end|>', '<image>'].map((content, i) => ({
     id: 61 + i,
     content,
@@ -165,27 +165,27 @@ export function tinyQuestions(seed = 1): SampleSource<QuestionSample> {
   }
 }
 
-export async function* tinyEvaluationQuestions(pictures = 3): AsyncGenerator<QuestionSample> {
+export async function* tinyEvaluationQuestions(pictures = 1): AsyncGenerator<QuestionSample> {
   const random = new Random(77)
   for (let i = 0; i < pictures; i++) yield* drawQuestions(random)
 }
 
-/** Four questions a step, eight steps; `from` is a VILA-HD's folder. */
+/** Two questions a step, four steps; `from` is a VILA-HD's folder. */
 export function tinyFineTuneConfig(
   from: string,
   overrides: Partial<FineTuneConfigInput> = {},
 ): FineTuneConfig {
   return parseFineTuneConfig({
     model: { from },
-    batch: 4,
-    steps: 8,
+    batch: 2,
+    steps: 4,
     seed: 3,
     optimizer: { learningRate: 2e-3 },
-    schedule: { warmupSteps: 2 },
+    schedule: { warmupSteps: 1 },
     selection: { mode: 'forced', distractors: 1 },
     log: { every: 2 },
-    evaluation: { every: 4, budgets: [0.1], maxTokens: 8 },
-    checkpoint: { every: 3, keep: 2 },
+    evaluation: { every: 2, budgets: [0.1], maxTokens: 4 },
+    checkpoint: { every: 2, keep: 2 },
     ...overrides,
   })
 }

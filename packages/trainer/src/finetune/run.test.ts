@@ -1,0 +1,197 @@
+// A whole fine-tuning run in a folder: what it begins from, that it learns, what it leaves, and that stopping changes nothing.
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CheckpointError, ConfigError, openCheckpoint, Random, useBackend } from '@ps3js/tensor'
+import { loadVilaHd, saveVilaHd } from '@ps3js/vila-hd'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { loggedSteps, runFingerprint } from '../run/kill.fixture.ts'
+import type { StepLosses } from '../run/task.ts'
+import { evaluateAnswers } from './evaluate.ts'
+import { type FineTuningOptions, resumeFineTuning, startFineTuning } from './run.ts'
+import {
+  drawQuestions,
+  letterTokenizer,
+  tinyAssistant,
+  tinyEvaluationQuestions,
+  tinyFineTuneConfig,
+  tinyLanguage,
+  tinyQuestions,
+} from './tiny-assistant.fixture.ts'
+
+let directory: string
+let base: string
+let whole: string
+const options: FineTuningOptions = {
+  samples: () => tinyQuestions(),
+  evaluationSamples: () => () => tinyEvaluationQuestions(),
+}
+
+beforeAll(async () => {
+  await useBackend('wasm')
+  directory = await mkdtemp(join(tmpdir(), 'ps3-finetune-'))
+  base = join(directory, 'base')
+  const assistant = tinyAssistant()
+  await saveVilaHd(assistant, base, { tokenizer: letterTokenizer() })
+  assistant.dispose()
+  whole = join(directory, 'whole')
+  const position = await expectNoLeak(() => startFineTuning(tinyFineTuneConfig(base), whole, options))
+  expect(position).toMatchObject({ step: 4, evaluated: 4, best: { value: expect.any(Number) } })
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+describe('a fine-tuning run', () => {
+  it('logs losses and what was evaluated', async () => {
+    expect(await loggedSteps(whole)).toEqual(['2', '2 evaluated', '4', '4 evaluated'])
+    const lines = (await readFile(join(whole, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines[0]).toMatchObject({
+      'loss/total': expect.any(Number),
+      'loss/answer': expect.any(Number),
+      'loss/selection': expect.any(Number),
+      'speed/imagesPerSecond': expect.any(Number),
+    })
+    expect(lines.at(-1)).toMatchObject({
+      'evaluation/accuracy/all': expect.any(Number),
+      'evaluation/accuracy/color': expect.any(Number),
+      'evaluation/needs/32': expect.any(Number),
+      'evaluation/recall@10%': expect.any(Number),
+    })
+  })
+
+  it('stopped after any step and taken up again, ends with the same files', async () => {
+    const expected = await lastCheckpoint(whole)
+    expect(Object.keys(expected)).toContain('llm/model.safetensors')
+    for (const at of [1, 3]) {
+      const run = join(directory, `stopped-${at}`)
+      const controller = new AbortController()
+      const stopping = startFineTuning(tinyFineTuneConfig(base), run, {
+        ...options,
+        signal: controller.signal,
+        onStep: ({ step }) => void (step === at && controller.abort()),
+      })
+      await expect(expectNoLeak(() => stopping)).rejects.toThrow(/abort/)
+      await resumeFineTuning(run, options)
+      expect(await loggedSteps(run)).toEqual(await loggedSteps(whole))
+      expect(await lastCheckpoint(run)).toEqual(expected)
+    }
+  })
+
+  it('learns four answers by heart, and leaves a model that gives them in a chat', async () => {
+    const random = new Random(11)
+    const rows = [...drawQuestions(random), ...drawQuestions(random)]
+    const samples = () => ({
+      async *open() {
+        for (;;) for (const sample of rows) yield { sample, state: null }
+      },
+    })
+    const losses: StepLosses[] = []
+    const run = join(directory, 'heart')
+    const config = tinyFineTuneConfig(base, {
+      batch: 4,
+      steps: 45,
+      optimizer: { learningRate: 1e-2 },
+      schedule: { kind: 'constant', warmupSteps: 5 },
+      selection: { mode: 'predicted' },
+      checkpoint: { every: 1000 },
+    })
+    await startFineTuning(config, run, { samples, onStep: (report) => losses.push(report.losses) })
+    expect(losses.at(-1)!.answer).toBeLessThan(0.1 * losses[0]!.answer!)
+    expect(losses.at(-1)!.selection).toBeLessThan(0.7 * losses[0]!.selection!)
+    const assistant = await loadVilaHd(join(run, 'latest'))
+    const { accuracy } = await expectNoLeak(() => {
+      const { selection, prompt } = config
+      return evaluateAnswers(assistant, asStream(rows), { selection, prompt, maxTokens: 8, batch: 4 })
+    })
+    expect(accuracy).toEqual({ all: 1, byKind: { color: 1 }, byResolution: { 32: 1 } })
+    for (const { image, question, answer } of rows) {
+      using chat = assistant.chat()
+      expect(await chat.answer([image, question], { maxTokens: 8 })).toBe(answer)
+    }
+    assistant.dispose()
+  })
+
+  it('trains each part at its own rate, and leaves alone what is frozen', async () => {
+    const run = join(directory, 'connector')
+    const freeze = ['vision_tower.*', 'llm.*', 'mm_projector.top_down_prompt_head.*']
+    const config = tinyFineTuneConfig(base, { steps: 1, freeze, loss: { selection: 0 } })
+    await startFineTuning(config, run, { samples: options.samples })
+    for (const part of ['vision_tower', 'llm', 'mm_projector']) {
+      const [before, after] = await Promise.all(
+        [base, join(run, 'latest')].map((folder) => openCheckpoint(join(folder, part))),
+      )
+      for (const name of before!.names()) {
+        const values = await after!.readFloat32(name)
+        const same = expect(values, `${part} ${name}`)
+        const trains = part === 'mm_projector' && name.startsWith('layers.')
+        if (trains) same.not.toEqual(await before!.readFloat32(name))
+        else if (part !== 'mm_projector' || name.startsWith('top_down'))
+          same.toEqual(await before!.readFloat32(name))
+      }
+      await before!.close()
+      await after!.close()
+    }
+    const typo = tinyFineTuneConfig(base, { freeze: ['llm.modle.*'] })
+    const starting = startFineTuning(typo, join(directory, 'typo'), options)
+    await expect(expectNoLeak(() => starting)).rejects.toThrow('"llm.modle.*"')
+  })
+
+  it('begins from a vision tower, a new language model and a tokenizer', async () => {
+    const run = join(directory, 'parts')
+    const parts = {
+      visionTower: join(base, 'vision_tower'),
+      languageModelConfig: tinyLanguage,
+      tokenizer: join(base, 'llm'),
+    }
+    const config = tinyFineTuneConfig(base, { model: { parts }, steps: 2, checkpoint: { every: 1 } })
+    await startFineTuning(config, run, { samples: options.samples })
+    const again = join(directory, 'parts-again')
+    const controller = new AbortController()
+    const stopping = startFineTuning(config, again, {
+      samples: options.samples,
+      signal: controller.signal,
+      onStep: () => controller.abort(),
+    })
+    await expect(stopping).rejects.toThrow(/abort/)
+    await resumeFineTuning(again, { samples: options.samples })
+    expect(await runFingerprint(again)).toEqual(await runFingerprint(run))
+  })
+
+  it('refuses what cannot be, and leaves nothing behind', async () => {
+    const refused = async (change: Parameters<typeof tinyFineTuneConfig>[1], message: string | RegExp) => {
+      const config = tinyFineTuneConfig(base, change)
+      await expectNoLeak(() =>
+        expect(startFineTuning(config, join(directory, 'refused'), {})).rejects.toThrow(message),
+      )
+      await rm(join(directory, 'refused'), { recursive: true, force: true })
+    }
+    await refused({}, 'the configuration names no data')
+    const parts = { visionTower: join(base, 'vision_tower'), tokenizer: join(base, 'llm') }
+    const small = { ...tinyLanguage, vocab_size: 40 }
+    await refused(
+      { model: { parts: { ...parts, languageModelConfig: small } } },
+      /a token 6\d, .* vocabulary of 40/,
+    )
+    await expect(resumeFineTuning(directory, {})).rejects.toThrow(/holds no run/)
+    const missing = tinyFineTuneConfig(join(base, 'vision_tower'))
+    await expect(startFineTuning(missing, join(directory, 'refused'), options)).rejects.toThrow(
+      CheckpointError,
+    )
+    expect(() => tinyFineTuneConfig(base, { selection: { mode: 'all' } as never })).toThrow(ConfigError)
+    expect(() => tinyFineTuneConfig(base, { model: { from: base, parts: parts as never } })).toThrow(
+      /one of from and parts/,
+    )
+  })
+})
+
+/** What must be equal: every file of the last checkpoint, as hashes. */
+async function lastCheckpoint(run: string): Promise<Record<string, string>> {
+  return runFingerprint(join(run, 'checkpoints/step-00000004'))
+}
+
+async function* asStream<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items
+}
