@@ -7,7 +7,7 @@ import {
   parseConfig,
   presets,
 } from '@ps3js/ps3-encoder'
-import { alignedFloat32 } from '@ps3js/tensor'
+import { alignedFloat32, type Module } from '@ps3js/tensor'
 
 export type PresetName = keyof typeof presets
 
@@ -33,9 +33,9 @@ export function randomPreset(
 }
 
 /** A linear congruential generator: a second per gigabyte, where good normals take ten. */
-function fillRandom(encoder: PS3Encoder): void {
+export function fillRandom(model: Module): void {
   let state = 1
-  for (const [path, parameter] of encoder.namedParameters()) {
+  for (const [path, parameter] of model.namedParameters()) {
     const values = alignedFloat32(parameter.size)
     if (/(norm\d?|ln_\d|ln_final)\.weight$/.test(path)) values.fill(1)
     else {

@@ -45,7 +45,6 @@ describe('ps3 ask', () => {
   it('streams the answer to stdout and the token bill to stderr', async () => {
     const { status, stdout, stderr } = await ps3(['ask', widePicture, 'what is it?', ...base()])
     expect(status).toBe(0)
-    expect(stdout).toMatch(/^[^]*\n$/)
     const { answer } = await asked([widePicture, 'what is it?'])
     expect(stdout).toBe(`${answer}\n`)
     expect(stderr).toMatch(/text +\d+\npictures at low resolution +4\nlooked at closely +\d+\ntogether/)

@@ -20,6 +20,7 @@ import {
 import type { CliContext } from '../context.ts'
 import { formatCount, formatTable } from '../format.ts'
 import { oneOf, whole, wholeOrAll } from '../option-values.ts'
+import { registerBenchVilaHd } from './bench-vila-hd.ts'
 
 interface CommonFlags {
   backend: BackendChoice
@@ -57,8 +58,9 @@ export function registerBench(program: Command, context: CliContext): void {
       .option('--model <ref>', 'a checkpoint; without this and --preset, the built-in small model')
       .option('--image <file>', 'a picture, or WIDTHxHEIGHT for noise (default: the sample picture)')
 
-  registerBenchData(bench, context)
   registerBenchLanguage(bench, context)
+  registerBenchData(bench, context)
+  registerBenchVilaHd(bench, context)
 
   modelled(bench.command('encode'))
     .description('encode one picture: stages, medians, peak memory, and the ratio to another implementation')
