@@ -10,6 +10,7 @@ import { registerConvert } from './commands/convert.ts'
 import { registerData } from './commands/data.ts'
 import { registerEncode } from './commands/encode.ts'
 import { registerEval } from './commands/eval.ts'
+import { registerFineTune } from './commands/finetune.ts'
 import { registerInfo } from './commands/info.ts'
 import { registerNative } from './commands/native.ts'
 import { registerTrain } from './commands/train.ts'
@@ -29,6 +30,7 @@ export function buildProgram(context: CliContext): Command {
   registerConvert(program, context)
   registerData(program, context)
   registerTrain(program, context)
+  registerFineTune(program, context)
   registerEval(program, context)
   registerVerify(program, context)
   registerNative(program, context)
