@@ -3,5 +3,5 @@
 export * from './files.ts'
 export { RunDirectory } from './run-directory.ts'
 export { RunLog } from './run-log.ts'
-export { shardEvaluationSamples, shardSamples } from './shard-samples.ts'
 export { shardEvaluationQuestions, shardQuestions } from './shard-questions.ts'
+export { shardEvaluationSamples, shardSamples } from './shard-samples.ts'
