@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 /** Settings by their path in the configuration: `['data', 'shards']`. */
-export interface Located {
+interface Located {
   /** Files or addresses. */
   files: readonly (readonly string[])[]
   /** Folders or addresses, or names of the hub: these are folders only where there is one. */

@@ -9,7 +9,7 @@ import type { CliContext } from '../context.ts'
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts'
 
 /** A command that trains. */
-export interface RunCommand<Config> {
+interface RunCommand<Config> {
   name: string
   description: string
   /** Reads a configuration file. */

@@ -20,6 +20,9 @@ import {
   tinyQuestions,
 } from './tiny-assistant.fixture.ts'
 
+/** Runs of some seconds; a busy machine may take ten times as long. */
+const PATIENCE = { timeout: 240_000 }
+
 let directory: string
 let base: string
 let whole: string
@@ -38,10 +41,10 @@ beforeAll(async () => {
   whole = join(directory, 'whole')
   const position = await expectNoLeak(() => startFineTuning(tinyFineTuneConfig(base), whole, options))
   expect(position).toMatchObject({ step: 4, evaluated: 4, best: { value: expect.any(Number) } })
-})
+}, PATIENCE.timeout)
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-describe('a fine-tuning run', () => {
+describe('a fine-tuning run', PATIENCE, () => {
   it('logs losses and what was evaluated', async () => {
     expect(await loggedSteps(whole)).toEqual(['2', '2 evaluated', '4', '4 evaluated'])
     const lines = (await readFile(join(whole, 'log.jsonl'), 'utf8'))

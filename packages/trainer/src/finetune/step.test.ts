@@ -1,11 +1,13 @@
 // A fine-tuning step: its gradients against finite differences, its losses by other ways to the same numbers.
-import { dispose, Random, type Tensor, tensorData, useBackend } from '@ps3js/tensor'
+import { binaryCrossEntropyAndDice, boxSupervisionLoss, regionTargets } from '@ps3js/contrastive-loss'
+import { dispose, Random, type Tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
 import type { PictureAssistant } from '@ps3js/vila-hd'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { questionForward } from './forward.ts'
 import type { QuestionBatch } from './rows.ts'
 import { type FineTuneOptions, fineTuneStep } from './step.ts'
-import { tinyAssistant, tinyBatch } from './tiny-assistant.fixture.ts'
+import { SIZE, tinyAssistant, tinyBatch } from './tiny-assistant.fixture.ts'
 
 beforeAll(() => useBackend('wasm'))
 
@@ -128,6 +130,38 @@ describe('fineTuneStep', () => {
           expect(worst / scale, path).toBeLessThan(2e-5)
         }
       }
+      assistant.dispose()
+    }))
+
+  it('weighs where to look as the recorded loss does: cross-entropy and dice over the rows that have boxes', () =>
+    expectNoLeak(async () => {
+      const assistant = tinyAssistant()
+      const { ids, samples } = tinyBatch(assistant, 2)
+      const batch = {
+        ids,
+        samples: samples.map((sample, i) => (i === 1 ? { ...sample, boxes: [] } : sample)),
+      }
+      const { losses } = await step(assistant, batch)
+      expect(losses.total).toBeCloseTo(losses.answer + 0.5 * losses.selection, 5)
+      const { topDown, grids, pictures } = await questionForward(assistant.model, batch, OPTIONS, {
+        record: (body) => tidy(body),
+        needsMaps: true,
+        random: new Random(0),
+      })
+      // Maps of the pictures' own size, as in the records that `boxSupervisionLoss` is held against.
+      const regions = batch.samples.map(({ boxes }) => {
+        const data = new Float32Array(SIZE * SIZE)
+        for (const [x1, y1, x2, y2] of boxes)
+          for (let row = y1; row < y2; row++) data.fill(1, row * SIZE + x1, row * SIZE + x2)
+        return { height: SIZE, width: SIZE, data }
+      })
+      const targets = regionTargets(regions, grids)
+      const isLocal = batch.samples.map(({ boxes }) => boxes.length > 0)
+      const mapLoss = binaryCrossEntropyAndDice
+      const want = boxSupervisionLoss({ probabilities: topDown!, targets, isLocal, mapLoss })
+      expect(losses.selection).toBeCloseTo((await tensorData(want))[0]!, 5)
+      dispose([topDown!, want, ...targets])
+      dispose([...new Set(pictures.flatMap(({ low, high }) => [low, high!]))])
       assistant.dispose()
     }))
 

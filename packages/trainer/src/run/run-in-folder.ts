@@ -25,7 +25,7 @@ export interface RunKind<Config extends RunConfig, Sample, Batch> {
 }
 
 /** What trains, with its values. */
-export interface OpenRun<Sample, Batch> {
+interface OpenRun<Sample, Batch> {
   task: TrainingTask<Sample, Batch>
   samples: SampleSource<Sample>
   /** Writes the model into a folder, from which it is taken up again and which stands alone. */
