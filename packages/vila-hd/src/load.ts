@@ -17,7 +17,9 @@ import { parseRootConfig } from './config.ts'
 import { availableMemory, requireMemory, vilaHdMemory } from './memory.ts'
 import { VilaHd } from './vila-hd.ts'
 
-export interface LoadVilaHdOptions extends LoadModelOptions {
+export interface LoadVilaHdOptions extends Omit<LoadModelOptions, 'onWeights'> {
+  /** Called as weights are read, with the bytes that they take in memory. */
+  onWeights?: LoadModelOptions['onWeights']
   /** Memory that the model may take, in bytes. Default: what the machine has free, where that can be known. */
   availableBytes?: number
 }
@@ -45,22 +47,27 @@ export async function loadVilaHd(
   requireMemory(needed, availableBytes, files.location)
 
   using scope = new TensorScope()
-  const total = (needed.languageModel + needed.visionTower) / 4
+  const total = needed.languageModel + needed.visionTower
+  const report = (
+    part: 'llm' | 'vision_tower',
+    before: number,
+    bytes: number,
+  ): LoadModelOptions['onWeights'] =>
+    onWeights &&
+    ((p) => onWeights({ name: `${part}.${p.name}`, loaded: before + (bytes * p.loaded) / p.total, total }))
   const chatTemplate = root.chatTemplate && QWEN2_TEMPLATE
   const language = scope.track(
     await loadLanguageModel(llmFiles, {
       ...access,
       layers,
       chatTemplate,
-      onWeights: ({ name, loaded }) => onWeights?.({ name: `llm.${name}`, loaded, total }),
+      onWeights: report('llm', 0, needed.languageModel),
     }),
   )
-  const read = needed.languageModel / 4
   const { encoder, processor } = await loadPretrained(towerFiles, {
     ...access,
     tokenizer: null,
-    onWeights: ({ name, loaded }) =>
-      onWeights?.({ name: `vision_tower.${name}`, loaded: read + loaded, total }),
+    onWeights: report('vision_tower', needed.languageModel, needed.visionTower),
   })
   scope.track(encoder)
   const connector = scope.track(

@@ -2,9 +2,9 @@
 
 import { cacheBytesPerToken, type LanguageModelConfig, type LayerFactory, Qwen2 } from '@ps3js/language-model'
 import { type PS3Config, VisionModel } from '@ps3js/ps3-encoder'
-import { ResourceError } from '@ps3js/tensor'
+import { type Module, ResourceError } from '@ps3js/tensor'
 
-/** In bytes; weights are computed in float32, whatever they are stored as. */
+/** In bytes. Weights are held in float32, whatever they are stored as, unless the language model's layers pack them. */
 export interface VilaHdMemory {
   languageModel: number
   visionTower: number
@@ -23,11 +23,17 @@ export function vilaHdMemory(
   vision: PS3Config,
   { layers }: { layers?: LayerFactory } = {},
 ): VilaHdMemory {
-  const languageModel = 4 * new Qwen2(llm, layers).parameterCount
-  const visionTower = 4 * new VisionModel(vision).parameterCount
+  const languageModel = weightBytes(new Qwen2(llm, layers))
+  const visionTower = weightBytes(new VisionModel(vision))
   const tokens = Math.min(TOKENS, llm.maxPositions * llm.ropeFactor)
   const cache = tokens * cacheBytesPerToken(llm)
   return { languageModel, visionTower, cache, tokens, total: languageModel + visionTower + cache }
+}
+
+function weightBytes(model: Module): number {
+  let bytes = 0
+  for (const [, { byteLength }] of model.namedParameters()) bytes += byteLength
+  return bytes
 }
 
 /** @throws ResourceError with all the numbers when it is more than there is */
@@ -35,7 +41,7 @@ export function requireMemory(needed: VilaHdMemory, availableBytes: number, loca
   if (needed.total <= availableBytes) return
   const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
   throw new ResourceError(
-    `${location} takes ${gb(needed.total)} of memory, and ${gb(availableBytes)} are free: ${gb(needed.languageModel)} for the language model and ${gb(needed.visionTower)} for the vision tower in float32, ${gb(needed.cache)} for keys and values of ${needed.tokens} tokens. Take a smaller model or a machine with more memory`,
+    `${location} takes ${gb(needed.total)} of memory, and ${gb(availableBytes)} are free: ${gb(needed.languageModel)} for the language model's weights, ${gb(needed.visionTower)} for the vision tower's and ${gb(needed.cache)} for keys and values of ${needed.tokens} tokens. Hold the language model's weights packed (packedLayers('bf16') is half of float32), or take a smaller model or a larger machine`,
   )
 }
 

@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { packedLayers } from '@ps3js/language-model'
 import { memory, useBackend } from '@ps3js/tensor'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../tools/test-support.ts'
@@ -154,10 +155,17 @@ describe('memory', () => {
     await rm(join(directory, 'vision_tower/model.safetensors'))
     const before = memory().numTensors
     await expect(loadVilaHd(directory, { availableBytes: 16e9 })).rejects.toThrow(
-      /takes 3\d\.\d GB of memory, and 16\.0 GB are free: 30\.5 GB for the language model and \d\.\d GB for the vision tower in float32, 0\.5 GB for keys and values of 4096 tokens/,
+      /takes 3\d\.\d GB of memory, and 16\.0 GB are free: 30\.5 GB for the language model's weights, \d\.\d GB for the vision tower's and 0\.5 GB for keys and values of 4096 tokens/,
     )
-    // With enough of it the weights are asked for.
+    // With enough of it the weights are asked for, and packed they need half.
     await expect(loadVilaHd(directory, { availableBytes: 64e9 })).rejects.toThrow(/model\.safetensors/)
+    const layers = packedLayers('bf16')
+    await expect(loadVilaHd(directory, { layers, availableBytes: 16e9 })).rejects.toThrow(
+      / 15\.2 GB for the language/,
+    )
+    await expect(loadVilaHd(directory, { layers, availableBytes: 24e9 })).rejects.toThrow(
+      /model\.safetensors/,
+    )
     expect(memory().numTensors).toBe(before)
   })
 

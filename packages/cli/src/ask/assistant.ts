@@ -1,16 +1,19 @@
 // The VILA-HD that answers, and how: what `ask` and `chat` have in common.
 
-import { type BackendChoice, InvalidArgumentError } from '@ps3js/tensor'
+import { float32Layers, packedLayers } from '@ps3js/language-model'
+import { type BackendChoice, InvalidArgumentError, PACKED_FORMATS, type PackedFormat } from '@ps3js/tensor'
 import { type AskOptions, loadVilaHd, type PictureAssistant } from '@ps3js/vila-hd'
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes } from '../format.ts'
-import { amount, share, whole } from '../option-values.ts'
+import { amount, oneOf, share, whole } from '../option-values.ts'
 import { addLookOptions } from './look-flags.ts'
 
 export interface AnswerFlags {
   model?: string
+  /** Default: as the checkpoint is packed, else float32. */
+  weights?: 'float32' | PackedFormat
   system?: string
   maxTokens: number
   temperature?: number
@@ -19,10 +22,17 @@ export interface AnswerFlags {
   backend: BackendChoice
 }
 
+const WEIGHTS = ['float32', ...PACKED_FORMATS] as const
+
 export function addAnswerOptions(command: Command): Command {
   return addLookOptions(
     command
       .option('--model <ref>', 'directory, URL or hub name of a VILA-HD')
+      .option(
+        '--weights <format>',
+        `how the language model's weights are held: ${WEIGHTS.join(', ')}`,
+        oneOf('--weights', WEIGHTS),
+      )
       .option('--system <text>', 'what the model is told before everything else')
       .option('--max-tokens <n>', 'the longest answer', whole('--max-tokens', 1), 256)
       .option('--temperature <t>', 'draw tokens; without it the likeliest is taken', amount('--temperature'))
@@ -41,9 +51,9 @@ export function samplingOptions({ maxTokens, temperature, topP, seed }: AnswerFl
   return { maxTokens, temperature, topP, seed }
 }
 
-/** Loads `ref`. Dispose the assistant. */
+/** Loads the model. Dispose the assistant. */
 export async function loadAssistant(
-  ref: string | undefined,
+  { model: ref, weights }: Pick<AnswerFlags, 'model' | 'weights'>,
   { progress, signal }: CliContext,
 ): Promise<PictureAssistant> {
   if (ref === undefined) {
@@ -54,6 +64,7 @@ export async function loadAssistant(
   progress.step(`opening ${ref}`)
   return loadVilaHd(ref, {
     signal,
+    layers: weights && (weights === 'float32' ? float32Layers : packedLayers(weights)),
     onProgress: ({ file, loaded, total }) =>
       progress.step(`fetching ${file} (${formatBytes(loaded)})`, total ? loaded / total : undefined),
     onWeights: ({ loaded, total }) => progress.step(`loading weights of ${ref}`, loaded / total),

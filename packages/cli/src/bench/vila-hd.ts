@@ -150,7 +150,7 @@ export async function benchConnector(
   connector.initialize(1)
   const sides = [54, 108, 270]
   const grids = sides.map((side) => ({ height: side, width: side }))
-  // Squares in a corner, of about the shares that the budget gives each scale: 2,521 patches, 635 blocks of them complete.
+  // Squares in a corner, of about the shares that the budget gives each scale.
   const indices = [9, 18, 46].map((count, scale) =>
     Int32Array.from({ length: count ** 2 }, (_, i) => Math.floor(i / count) * sides[scale]! + (i % count)),
   )

@@ -43,7 +43,7 @@ async function ask(
   const { progress, signal, stdout, stderr } = context
   const look = lookOptions(flags, command)
   const backend = await useBackend(flags.backend)
-  const assistant = await loadAssistant(flags.model, context)
+  const assistant = await loadAssistant(flags, context)
   const chat = assistant.chat({ system: flags.system })
   try {
     const images = []
