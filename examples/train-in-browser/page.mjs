@@ -127,10 +127,13 @@ function duration(seconds) {
   return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`
 }
 
-// Without a GPU the toy takes an hour, the small one minutes.
-if (!(await navigator.gpu?.requestAdapter())) form.elements.size.value = 'small'
-for (const [name, value] of new URLSearchParams(location.search)) {
+const asked = new URLSearchParams(location.search)
+for (const [name, value] of asked) {
   if (form.elements[name]) form.elements[name].value = value
 }
 startOver()
 addEventListener('resize', () => plotLoss(element('plot'), losses, lastStep))
+// Without a GPU the toy takes an hour, the small one minutes.
+if (!asked.has('size') && !(await navigator.gpu?.requestAdapter()) && state === 'fresh') {
+  form.elements.size.value = 'small'
+}

@@ -45,7 +45,7 @@ describeInChromium('the page', () => {
     // The first step makes the optimiser's moments; no later one adds a tensor.
     expect(new Set(tensors.slice(1)).size).toBe(1)
     expect(ticks).toBeGreaterThan(losses.length)
-  }, 120_000)
+  }, 240_000)
 
   it('begins with the same loss on WebGPU', async () => {
     const { losses, drawn, message, backend } = await open(
@@ -58,7 +58,7 @@ describeInChromium('the page', () => {
     expect(Math.abs(losses[0]! - first)).toBeLessThan(0.0021)
     expect(losses).toHaveLength(2)
     expect(drawn).toEqual(Array.from({ length: 10 }, () => true))
-  }, 180_000)
+  }, 400_000)
 
   it('says what to do where there is no WebGPU', async () => {
     const { message, losses } = await open(
@@ -67,5 +67,5 @@ describeInChromium('the page', () => {
     )
     expect(message).toMatch(/^WebGPU cannot be used here: .*Start over with WebAssembly/)
     expect(losses).toEqual([])
-  }, 60_000)
+  }, 120_000)
 })
