@@ -25,12 +25,12 @@ const parts = {
 
 /** Of every stage. */
 const common = {
-  batch: 32,
+  batch: 16,
   optimizer: { learningRate: 1.5e-3, betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
   schedule: { kind: 'cosine', warmupSteps: 30 },
   prompt: { state: 'mean' },
   log: { every: 20 },
-  evaluation: { every: 200, samples: 96, maxTokens: 6 },
+  evaluation: { every: 400, samples: 96, maxTokens: 6 },
   checkpoint: { every: 100, keep: 2 },
 }
 
@@ -43,25 +43,25 @@ const stages = [
     name: 'colours',
     why: 'that answers are in the patches: of small dots, with few of their neighbours',
     asked: { kinds: ['mark'], needs: [1512, 3780] },
-    settings: { steps: 300, selection: { mode: 'crop', budget: 24 } },
+    settings: { steps: 600, selection: { mode: 'crop', budget: 24 } },
   },
   {
     name: 'read',
     why: 'what small marks look like: nothing else is there',
     asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
-    settings: { steps: 900, selection: { mode: 'crop', budget: 96 } },
+    settings: { steps: 1200, selection: { mode: 'crop', budget: 96 } },
   },
   {
     name: 'bind',
     why: 'which of several is meant: their like is there too',
     asked: { kinds: ['mark', 'number', 'word'] },
-    settings: { steps: 1200, selection: { mode: 'forced', budget: 640, distractors: 8 } },
+    settings: { steps: 1000, selection: { mode: 'forced', budget: 875, distractors: 8 } },
   },
   {
     name: 'find',
     why: 'as it is asked later: half a hundredth of the patches, from where the model itself expects the answer',
     asked: {},
-    settings: { steps: 1200, selection: { mode: 'predicted', budget: 440 } },
+    settings: { steps: 1000, selection: { mode: 'predicted', budget: 440 } },
   },
 ]
 

@@ -22,10 +22,10 @@ export async function trainStages({ parts, common, stages }, directory, { seed =
   let folder
   for (const { name, asked, settings } of stages) {
     const model = folder ? { from: join(folder, 'latest') } : { parts }
-    const config = parseFineTuneConfig(
-      { ...common, ...settings, ...withoutLooks(like, common), seed, model },
-      name,
-    )
+    const looks = like ? withoutLooks : settings
+    // A stage is measured in what it learns.
+    const evaluation = { ...common.evaluation, mode: looks.selection.mode }
+    const config = parseFineTuneConfig({ ...common, ...settings, ...looks, evaluation, seed, model }, name)
     folder = join(directory, name)
     const drawn = ({ model }) => {
       const size = model.vision_tower.config.vision.ps3_scales.at(-1)
@@ -44,11 +44,7 @@ export async function trainStages({ parts, common, stages }, directory, { seed =
 }
 
 /** What replaces a stage's settings where nothing is looked at closely. */
-function withoutLooks(like, { evaluation, loss }) {
-  if (!like) return {}
-  const mode = 'none'
-  return { selection: { mode }, evaluation: { ...evaluation, mode }, loss: { ...loss, selection: 0 } }
-}
+const withoutLooks = { selection: { mode: 'none' }, loss: { answer: 1, selection: 0 } }
 
 async function main() {
   const { values } = parseArgs({
