@@ -1,4 +1,5 @@
 // The replay inside a real Chromium, on WebGPU (SwiftShader) and on WebAssembly.
+import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { describeInChromium, runSourceInChromium } from '../../../../tools/chromium/index.ts'
 import { filesBelow } from './directory-store.ts'
@@ -42,6 +43,13 @@ describeInChromium('recorded cases in Chromium', () => {
 
   it('a language model on webgpu: states, greedy ids with a cache, loss and gradients', async () => {
     await replay(languageFolder, 'webgpu')
+  }, 300_000)
+
+  it('an answer about a picture on webgpu', async () => {
+    await replay(
+      fileURLToPath(new URL('../../../vila-hd/fixtures/recorded/hd-2x2-noblock', import.meta.url)),
+      'webgpu',
+    )
   }, 300_000)
 
   it('a family on wasm', async () => {

@@ -84,8 +84,8 @@ export async function replayVilaHd(store: FixtureStore): Promise<CaseReport[]> {
   const name = store.location.split('/').pop()!
   const answered = await answer(replay)
   const outputs = [
-    ...(await compareParts(replay, answered.looked)),
     ...(await compareAnswer(replay, answered)),
+    ...(await compareParts(replay, answered.looked)),
   ]
   const known = new Set(['input_ids', ...outputs.map((output) => output.name)])
   const unknown = tensors.names().filter((tensor) => !known.has(tensor))
