@@ -1,5 +1,15 @@
 // Generation: batches say what each prompt says alone, caches hold what they should, and every way out frees everything.
-import { dispose, memory, slice, type Tensor, tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
+import {
+  dispose,
+  mean,
+  memory,
+  slice,
+  type Tensor,
+  tensor,
+  tensorData,
+  tidy,
+  useBackend,
+} from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import {
@@ -84,6 +94,29 @@ describe('the cache', () => {
       expect(past.length).toBe(300)
       fork.dispose()
       past.dispose()
+      dispose(whole)
+      model.dispose()
+    })
+  })
+
+  it('gives the mean of the last states where asked for, whole and in chunks', async () => {
+    await expectNoLeak(async () => {
+      const model = smallModel()
+      const ids = Array.from({ length: 40 }, (_, i) => (i * 7) % 50)
+      const whole = tidy(() => {
+        const { last } = model.forward(model.embed(ids), [{ length: 40 }])
+        return mean(slice(last, [27, 0], [13, -1]), 0, true)
+      })
+      const want = await tensorData(whole)
+      for (const chunkTokens of [512, 9]) {
+        const past = new KeyValueCache(model.config)
+        const state = await prefill(model, [{ prompt: ids, past }], { chunkTokens, meanOver: 13 })
+        expect(largestDifference(await tensorData(state), want)).toBeLessThan(1e-4)
+        past.dispose()
+        dispose(state)
+      }
+      const past = new KeyValueCache(model.config)
+      await expect(prefill(model, [{ prompt: [1, 2], past }], { meanOver: 3 })).rejects.toThrow('2 tokens')
       dispose(whole)
       model.dispose()
     })

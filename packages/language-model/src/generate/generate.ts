@@ -7,7 +7,7 @@ import { checkRoom, type PrefillOptions, type Prompt, prefill, promptLength } fr
 import { runSteps } from './run-steps.ts'
 import { checkSampling, pickToken, type SamplingOptions } from './sampling.ts'
 
-export interface GenerateOptions extends SamplingOptions, PrefillOptions {
+export interface GenerateOptions extends SamplingOptions, Omit<PrefillOptions, 'meanOver'> {
   /** Most tokens per answer. Default 256. */
   maxTokens?: number
   /** Ids that end an answer, such as the end-of-text token; they are given, too. */

@@ -1,6 +1,6 @@
 // Reading prompts: their keys and values go into caches, chunk by chunk, so that memory does not grow with the prompt.
 
-import { concat, InvalidArgumentError, slice, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
+import { concat, InvalidArgumentError, mean, slice, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
 import type { KeyValueCache } from '../model/kv-cache.ts'
 import type { Qwen2 } from '../model/qwen2.ts'
 import { runSteps } from './run-steps.ts'
@@ -12,6 +12,8 @@ export interface PrefillOptions {
   /** Tokens that go through the layers together, of all sequences. Default 512. */
   chunkTokens?: number
   signal?: AbortSignal
+  /** Give the mean of the states of so many tokens at each prompt's end. Default 1: the last token's. */
+  meanOver?: number
   /** Tokens read so far, of all sequences. */
   onProgress?: (progress: { read: number; total: number }) => void
 }
@@ -26,22 +28,25 @@ export interface PrefillPart {
  * Reads prompts of any lengths. Each cache then holds its prompt, too; when this throws, an unknown part of it: dispose
  * or truncate the caches.
  *
- * @returns the hidden state after the final norm of each prompt's last token: [prompts, hidden]
- * @throws InvalidArgumentError for an empty prompt, ids outside the vocabulary, or a sequence that grows too long
+ * @returns the hidden state after the final norm of each prompt's last token, or the last ones' mean: [prompts, hidden]
+ * @throws InvalidArgumentError for a prompt that is empty or shorter than `meanOver`, ids outside the vocabulary, or a
+ *   sequence that grows too long
  */
 export async function prefill(
   model: Qwen2,
   parts: readonly PrefillPart[],
-  { chunkTokens = 512, signal, onProgress }: PrefillOptions = {},
+  { chunkTokens = 512, signal, meanOver = 1, onProgress }: PrefillOptions = {},
 ): Promise<Tensor> {
   const lengths = parts.map(({ prompt }) => promptLength(prompt))
+  checkMean(meanOver, lengths)
   parts.forEach(({ past }, i) => {
     checkRoom(model, past.length, lengths[i]!, 0)
   })
   const total = lengths.reduce((sum, length) => sum + length, 0)
   const read = lengths.map(() => 0)
   using scope = new TensorScope()
-  const finished: Tensor[] = []
+  /** Of each prompt, the states that its result is made of. */
+  const ends: Tensor[][] = parts.map(() => [])
   for (;;) {
     const unread = parts.map((_, i) => i).filter((i) => read[i]! < lengths[i]!)
     if (unread.length === 0) break
@@ -59,14 +64,28 @@ export async function prefill(
     unread.forEach((i, u) => {
       row += taken[u]!
       read[i]! += taken[u]!
-      if (read[i] === lengths[i]) finished[i] = scope.run(() => slice(last, [row - 1, 0], [1, -1]))
+      const count = Math.min(taken[u]!, read[i]! - (lengths[i]! - meanOver))
+      if (count > 0) ends[i]!.push(scope.run(() => slice(last, [row - count, 0], [count, -1])))
     })
     scope.keep([embeddings, last])
     embeddings.dispose()
     last.dispose()
     onProgress?.({ read: read.reduce((sum, n) => sum + n, 0), total })
   }
-  return tidy(() => concat(finished, 0))
+  return tidy(() =>
+    concat(
+      ends.map((states) => (meanOver === 1 ? states[0]! : mean(concat(states, 0), 0, true))),
+      0,
+    ),
+  )
+}
+
+function checkMean(meanOver: number, lengths: readonly number[]): void {
+  const shortest = Math.min(...lengths)
+  if (Number.isInteger(meanOver) && meanOver >= 1 && meanOver <= shortest) return
+  throw new InvalidArgumentError(
+    `meanOver is ${meanOver}, expected an integer from 1 to the shortest prompt's ${shortest} tokens`,
+  )
 }
 
 export function promptLength(prompt: Prompt): number {
