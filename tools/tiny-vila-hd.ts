@@ -121,6 +121,7 @@ export function tinyAssistant({
     {
       selectLayer: -2,
       lookMode: 'after-prompt',
+      promptState: 'last',
       looks: 1,
       tokens: null,
       dynamicAspectRatio: false,

@@ -26,7 +26,7 @@ export async function measure(assistant, { pictures, seed, isBlind, ...options }
   const rows = []
   for (const { name, selection } of ways) {
     const samples = evaluationQuestions({ seed, pictures, count: PER_PICTURE, size: scales.at(-1), isBlind })
-    const settings = { selection, prompt: { state: 'mean', gradient: false }, budgets: SHARES, ...options }
+    const settings = { selection, prompt: { gradient: false }, budgets: SHARES, ...options }
     const found = await evaluateAnswers(assistant, samples(), settings)
     const share = looks.find(([, budget]) => budget === selection.budget)?.[0]
     const recall = found.recall?.values[SHARES.indexOf(share)]

@@ -21,6 +21,8 @@ const parts = {
   // Of two blocks the last: before it, patches have looked around once.
   selectLayer: -1,
   promptHead: 'mlp',
+  // With the last state alone where to look hardly follows the question.
+  promptState: 'mean',
 }
 
 /** Of every stage. */
@@ -28,7 +30,6 @@ const common = {
   batch: 16,
   optimizer: { learningRate: 1.5e-3, betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
   schedule: { kind: 'cosine', warmupSteps: 30 },
-  prompt: { state: 'mean' },
   log: { every: 20 },
   evaluation: { every: 400, samples: 96, maxTokens: 6 },
   checkpoint: { every: 100, keep: 2 },

@@ -7,6 +7,9 @@ import { z } from 'zod'
 /** When the closer look is chosen: by the question, or by the picture alone. VILA's `look_close_mode`. */
 export type LookMode = 'after-prompt' | 'after-image'
 
+/** Published models steer by the last state; small ones find more by the mean. */
+export type PromptState = 'last' | 'mean'
+
 export interface VilaHdConfig {
   /** Whose output the connector reads, counted from the last block: -1 is the last, -2 the one before it. */
   selectLayer: number
@@ -17,6 +20,8 @@ export interface VilaHdConfig {
   /** Token ids that the chat template writes after a question: the state before them steers the closer look. */
   promptEndIds: readonly number[]
   lookMode: LookMode
+  /** Which of the language model's states steers the closer look: after the question's last token, or their mean over its text. */
+  promptState: PromptState
   /** Closer looks at each picture, each of the encoder's whole budget, unless `tokens` says otherwise. */
   looks: number
   /** Patches in all for each picture, in place of `looks`. */
@@ -40,6 +45,8 @@ const rootSchema = z.looseObject({
     .literal('cls_patch', 'only "cls_patch" is supported: every token of the vision tower is a patch')
     .nullish(),
   look_close_mode: z.enum(['after_prompt', 'after_image']).nullish(),
+  /** Not VILA's: its models always take the last. */
+  top_down_prompt_state: z.enum(['last', 'mean']).nullish(),
   num_look_close: z.int().nonnegative().nullish(),
   num_token_look_close: z.int().nonnegative().nullish(),
   ps3_dynamic_aspect_ratio: z.boolean().nullish(),
@@ -68,6 +75,7 @@ export function parseRootConfig(json: unknown): RootConfig {
     projectorType: root.mm_projector_cfg?.mm_projector_type,
     selectLayer: root.mm_vision_select_layer ?? -2,
     lookMode: modes[root.look_close_mode ?? 'after_prompt'],
+    promptState: root.top_down_prompt_state ?? 'last',
     looks: root.num_look_close ?? 1,
     tokens: root.num_token_look_close ?? null,
     dynamicAspectRatio: root.ps3_dynamic_aspect_ratio ?? false,
@@ -83,6 +91,7 @@ export function rootConfigJson(config: VilaHdConfig, pictureEnd: string): Record
     mm_vision_select_feature: 'cls_patch',
     ps3: true,
     look_close_mode: config.lookMode.replace('-', '_'),
+    top_down_prompt_state: config.promptState,
     num_look_close: config.looks,
     num_token_look_close: config.tokens,
     ps3_dynamic_aspect_ratio: config.dynamicAspectRatio,

@@ -9,7 +9,7 @@ export {
   PictureChat,
   type QuestionPart,
 } from './chat.ts'
-export type { LookMode, VilaHdConfig } from './config.ts'
+export type { LookMode, PromptState, VilaHdConfig } from './config.ts'
 export { highResFeatures, type LowResFeatures, lowResFeatures } from './features.ts'
 export { type LoadVilaHdOptions, loadVilaHd } from './load.ts'
 export type { PictureLookOptions } from './look.ts'
@@ -23,5 +23,5 @@ export {
   type TokenCounts,
 } from './reader.ts'
 export { type SaveVilaHdOptions, saveVilaHd } from './save.ts'
-export { alignLabels, buildSequence, countRows, questionEnd, type Segment } from './sequence.ts'
+export { alignLabels, buildSequence, countRows, questionRange, type Segment } from './sequence.ts'
 export { type PictureTokens, VilaHd, type VilaHdParts } from './vila-hd.ts'

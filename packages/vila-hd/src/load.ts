@@ -77,11 +77,11 @@ export async function loadVilaHd(
       hiddenSize: llmConfig.hiddenSize,
     }),
   )
-  const { selectLayer, lookMode, looks, tokens, dynamicAspectRatio } = root
+  const { selectLayer, lookMode, promptState, looks, tokens, dynamicAspectRatio } = root
   const model = new VilaHd(
     { vision_tower: encoder, llm: language.model, mm_projector: connector },
     {
-      ...{ selectLayer, lookMode, looks, tokens, dynamicAspectRatio },
+      ...{ selectLayer, lookMode, promptState, looks, tokens, dynamicAspectRatio },
       ...tokenIds(language.tokenizer, root.pictureEnd),
     },
   )

@@ -22,7 +22,7 @@ import {
 } from './look.ts'
 import { geometryOf, lowResTokens, type Picture, type PictureLook, SeenPicture } from './picture.ts'
 import { requireRoom } from './room.ts'
-import { buildSequence, countRows, questionEnd, type Segment } from './sequence.ts'
+import { buildSequence, countRows, questionRange, type Segment } from './sequence.ts'
 import type { VilaHd } from './vila-hd.ts'
 
 /** A text in which tags stand for pictures, and those pictures in their order. */
@@ -216,14 +216,16 @@ export class PictureReader {
   ): Promise<Tensor> {
     const { config, llm, mm_projector } = this.#model
     const started = performance.now()
-    const question = ids.slice(0, questionEnd(ids, config.promptEndIds))
+    const [start, end] = questionRange(ids, config)
+    const question = ids.slice(0, end)
+    const meanOver = config.promptState === 'mean' ? Math.max(1, end - start) : 1
     using scope = new TensorScope()
     const pictures = question.filter((id) => id === config.imageTokenId).length
     const segments = buildSequence(question, { imageTokenId: config.imageTokenId, pictures })
-    const { rows, kept } = this.#startOf('question', segments, { high: false })
+    const { rows, kept } = this.#startOf('question', segments, { high: false, atLeast: meanOver })
     scope.track(rows)
     const part = { prompt: rows, past: kept.cache }
-    const state = scope.track(await prefill(llm, [part], { signal, chunkTokens, onProgress }))
+    const state = scope.track(await prefill(llm, [part], { signal, chunkTokens, meanOver, onProgress }))
     const prompt = scope.run(() => mm_projector.prompt(state))
     if (!(await tensorData(prompt, { signal })).every(Number.isFinite)) {
       throw new PS3Error(
@@ -235,11 +237,11 @@ export class PictureReader {
     return scope.keep(prompt)
   }
 
-  /** Rows that are still to be read of a sequence, at least its last one, and the cache that holds those before them. */
+  /** Rows that are still to be read of a sequence, `atLeast` so many of its last ones, and the cache that holds those before them. */
   #startOf(
     pass: 'question' | 'answer',
     segments: readonly Segment[],
-    { high }: { high: boolean },
+    { high, atLeast = 1 }: { high: boolean; atLeast?: number },
   ): { rows: Tensor; kept: KeptRows } {
     const { llm, config } = this.#model
     const keys = segments.flatMap((segment): readonly RowKey[] =>
@@ -249,7 +251,7 @@ export class PictureReader {
     )
     const { question, answer } = this.#kept
     const best = question.common(keys) > answer.common(keys) ? question : answer
-    const start = Math.min(best.common(keys), keys.length - 1)
+    const start = Math.min(best.common(keys), keys.length - atLeast)
     if (best !== this.#kept[pass]) {
       const fork = best.fork(llm.config)
       this.#kept[pass].dispose()

@@ -11,7 +11,7 @@ import {
   countRows,
   highResFeatures,
   lowResFeatures,
-  questionEnd,
+  questionRange,
   type VilaHd,
 } from './index.ts'
 
@@ -38,10 +38,14 @@ describe('sequences', () => {
     expect(() => alignLabels(segments, [1, 2], () => 4)).toThrow('2 labels for 4 token ids')
   })
 
-  it('finds where the last question ends', () => {
-    expect(questionEnd([1, 5, 6, 2, 5, 6, 7], [5, 6])).toBe(4)
-    expect(questionEnd([1, 2], [5, 6])).toBe(2)
-    expect(questionEnd([1, 2], [])).toBe(2)
+  it('finds where the last question lies', () => {
+    const range = (ids: number[], promptEndIds: number[]) =>
+      questionRange(ids, { imageTokenId: TAG, promptEndIds })
+    expect(range([1, 5, 6, 2, 5, 6, 7], [5, 6])).toEqual([3, 4])
+    expect(range([1, 5, 6, 1, TAG, 2, 3, 5, 6, 7], [5, 6])).toEqual([5, 7])
+    expect(range([1, TAG, 5, 6, 7, TAG], [5, 6])).toEqual([2, 2])
+    expect(range([1, 2], [5, 6])).toEqual([0, 2])
+    expect(range([TAG, 2], [])).toEqual([1, 2])
   })
 })
 

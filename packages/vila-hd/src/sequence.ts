@@ -76,12 +76,28 @@ export function alignLabels(
 }
 
 /**
- * How many token ids there are up to the end of the last question: what the chat template writes after it begins there.
- * All of them where no such mark is. (The reference looks for the first mark, as it answers single questions only.)
+ * Where the last question's text lies: behind the last picture or turn, up to what the chat template writes after it; to
+ * the end where no such mark is. (The reference looks for the first mark, as it answers single questions only.)
  */
-export function questionEnd(ids: Int32Array | readonly number[], promptEndIds: readonly number[]): number {
-  for (let at = ids.length - promptEndIds.length; promptEndIds.length > 0 && at > 0; at--) {
-    if (promptEndIds.every((id, i) => ids[at + i] === id)) return at
+export function questionRange(
+  ids: Int32Array | readonly number[],
+  { imageTokenId, promptEndIds }: { imageTokenId: number; promptEndIds: readonly number[] },
+): [start: number, end: number] {
+  const end = lastMark(ids, promptEndIds, ids.length) ?? ids.length
+  const turn = lastMark(ids, promptEndIds, end)
+  const behindTurn = turn === undefined ? 0 : turn + promptEndIds.length
+  const behindPicture = ids.lastIndexOf(imageTokenId, end - 1) + 1
+  return [Math.min(end, Math.max(behindTurn, behindPicture)), end]
+}
+
+/** Where the last mark before `end` begins. */
+function lastMark(
+  ids: Int32Array | readonly number[],
+  mark: readonly number[],
+  end: number,
+): number | undefined {
+  for (let at = end - mark.length; mark.length > 0 && at > 0; at--) {
+    if (mark.every((id, i) => ids[at + i] === id)) return at
   }
-  return ids.length
+  return undefined
 }

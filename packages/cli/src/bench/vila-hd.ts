@@ -28,6 +28,7 @@ const QUESTION = [4, 1, ...Array.from({ length: 24 }, (_, i) => 10 + i), 3, 5]
 const LOOKS = {
   selectLayer: -2,
   lookMode: 'after-prompt',
+  promptState: 'last',
   looks: 1,
   tokens: null,
   dynamicAspectRatio: false,

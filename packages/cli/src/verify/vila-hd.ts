@@ -25,7 +25,7 @@ import {
   type PictureLook,
   type PictureLookOptions,
   PictureReader,
-  questionEnd,
+  questionRange,
   VilaHd,
 } from '@ps3js/vila-hd'
 import { Connector, connectorConfigOf } from '@ps3js/vila-hd-connector'
@@ -115,6 +115,7 @@ async function loadRecorded(store: FixtureStore, recorded: HdCase, scope: Tensor
       imageTokenId: recorded.image_token_id,
       pictureEndIds: [recorded.newline_token_id],
       promptEndIds: recorded.user_prompt_end_ids,
+      promptState: 'last',
       lookMode: recorded.look_close_mode === 'after_image' ? 'after-image' : 'after-prompt',
       looks: 1,
       tokens: null,
@@ -192,7 +193,7 @@ async function compareParts(
   const tags = { imageTokenId: config.imageTokenId, pictures: 1 }
   let prompt: Tensor | undefined
   if (config.lookMode === 'after-prompt') {
-    const question = buildSequence(ids.slice(0, questionEnd(ids, config.promptEndIds)), tags)
+    const question = buildSequence(ids.slice(0, questionRange(ids, config)[1]), tags)
     const rows = scope.run(() => model.embedSequence(question, [{ low: seen.low, high: null }]))
     await check('pass1.inputs_embeds', rows)
     const states = scope.run(() => llm.forward(rows, [{ length: rows.shape[0]! }]).last)

@@ -11,7 +11,7 @@ describe('a configuration of fine-tuning', () => {
     const config = parseFineTuneConfig(least)
     expect(config).toMatchObject({
       selection: { mode: 'predicted', distractors: 8 },
-      prompt: { state: 'last', gradient: false },
+      prompt: { gradient: false },
       loss: { answer: 1, selection: 1 },
       checkpoint: { best: 'accuracy/all' },
     })

@@ -29,6 +29,8 @@ const partsSchema = z.strictObject({
   /** How the connector projects, as VILA names it. */
   projector: z.string().default('mlp_downsample'),
   promptHead: z.enum(['linear', 'mlp']).default('linear'),
+  /** Which of the language model's states steer where it looks: the last of the question, or their mean over its text. */
+  promptState: z.enum(['last', 'mean']).default('last'),
   /** Learned places and scales of tokens. */
   positions: z.boolean().default(true),
   /** Whose output the connector reads, from the last block: -1 is the last. */
@@ -90,8 +92,6 @@ const selectionSchema = z.strictObject({
 })
 
 const promptSchema = z.strictObject({
-  /** Which states of the language model steer where it looks. */
-  state: z.enum(['last', 'mean']).default('last'),
   /** Whether the language model learns from where it looks; else the prompt head alone does. */
   gradient: z.boolean().default(false),
 })

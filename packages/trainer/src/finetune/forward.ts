@@ -50,8 +50,6 @@ export interface QuestionForwardOptions {
     distractors: number
   }
   prompt: {
-    /** Which states of the language model steer: the last of the question, or the mean over its text. */
-    state: 'last' | 'mean'
     /** Whether the language model learns from where it looks; else the prompt head alone does. */
     gradient: boolean
   }
@@ -108,7 +106,7 @@ export async function questionForward(
   const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
   let topDown: Tensor | null = null
   if (byPrompt) {
-    const read = () => questionStates(model, batch, lowOfSamples, prompt.state)
+    const read = () => questionStates(model, batch, lowOfSamples)
     const states = scope.track(prompt.gradient ? record(read) : tidy(read))
     topDown = scope.track(
       record(() => shared.topDown(encoder.vision_model.selector, seen, connector.prompt(states))),
@@ -146,18 +144,13 @@ export function segmentsOf(model: VilaHd, ids: readonly number[], picture: numbe
 }
 
 /** What the language model's states say after the questions, read with the low-res tokens: [N, D] */
-function questionStates(
-  model: VilaHd,
-  { ids }: QuestionBatch,
-  low: readonly Tensor[],
-  state: 'last' | 'mean',
-): Tensor {
+function questionStates(model: VilaHd, { ids }: QuestionBatch, low: readonly Tensor[]): Tensor {
   const pictures = low.map((tokens): PictureTokens => ({ low: tokens, high: null }))
   const sequences = ids.map(({ prompt, question: [, end] }, i) => segmentsOf(model, prompt.slice(0, end), i))
   const parts = sequences.map((segments) => ({ length: model.countRows(segments, pictures) }))
   const ends = parts.map((_, i) => parts.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))
   const { last } = model.llm.forward(model.embedSequence(sequences.flat(), pictures), parts)
-  if (state === 'last')
+  if (model.config.promptState === 'last')
     return gatherRows(
       last,
       ends.map((end) => end - 1),

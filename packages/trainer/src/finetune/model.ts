@@ -79,6 +79,7 @@ async function assemble(parts: Parts, seed: number, options: PretrainedOptions):
     {
       selectLayer: parts.selectLayer,
       lookMode: 'after-prompt',
+      promptState: parts.promptState,
       looks: 1,
       tokens: null,
       dynamicAspectRatio: false,

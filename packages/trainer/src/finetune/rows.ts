@@ -4,7 +4,7 @@ import { IGNORED, type TextTokenizer } from '@ps3js/language-model'
 import type { Box } from '@ps3js/patch-selector'
 import type { RgbImage } from '@ps3js/ps3-encoder'
 import { InvalidArgumentError } from '@ps3js/tensor'
-import { PICTURE_TAG, questionEnd } from '@ps3js/vila-hd'
+import { PICTURE_TAG, questionRange } from '@ps3js/vila-hd'
 
 /** A question about a picture, with its answer. Boxes are in pixels of `image`. */
 export interface QuestionSample {
@@ -51,7 +51,7 @@ export interface Speller {
 
 /** @throws InvalidArgumentError when the chat template does not go on from the question to the answer */
 export function spellQuestion({ question, answer }: QuestionSample, speller: Speller): QuestionIds {
-  const { tokenizer, stopIds, imageTokenId, promptEndIds } = speller
+  const { tokenizer, stopIds } = speller
   const asked = [{ role: 'user', content: `${PICTURE_TAG}${question}` }]
   const told = [...asked, { role: 'assistant', content: answer }]
   const before = tokenizer.renderChat(asked)
@@ -66,8 +66,7 @@ export function spellQuestion({ question, answer }: QuestionSample, speller: Spe
   const stop = rest.findIndex((id) => stopIds.includes(id))
   // A template without an end: the model's own.
   const ids = stop < 0 ? [...rest, ...stopIds.slice(0, 1)] : rest.slice(0, stop + 1)
-  const start = prompt.indexOf(imageTokenId) + 1
-  return { prompt, question: [start, questionEnd(prompt, promptEndIds)], answer: ids }
+  return { prompt, question: questionRange(prompt, speller), answer: ids }
 }
 
 /** Labels of prompt and answer together: only the answer counts. */

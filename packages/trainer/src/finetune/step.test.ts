@@ -1,9 +1,9 @@
 // A fine-tuning step: its gradients against finite differences, its losses by other ways to the same numbers.
 import { binaryCrossEntropyAndDice, boxSupervisionLoss, regionTargets } from '@ps3js/contrastive-loss'
 import { dispose, Random, type Tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
-import type { PictureAssistant } from '@ps3js/vila-hd'
+import { type PictureAssistant, type PictureLook, PictureReader, type PromptState } from '@ps3js/vila-hd'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import { questionForward } from './forward.ts'
 import type { QuestionBatch } from './rows.ts'
 import { type FineTuneOptions, fineTuneStep } from './step.ts'
@@ -13,7 +13,7 @@ beforeAll(() => useBackend('wasm'))
 
 const OPTIONS: FineTuneOptions = {
   selection: { mode: 'forced', budget: 40, distractors: 1 },
-  prompt: { state: 'last', gradient: false },
+  prompt: { gradient: false },
   loss: { answer: 1, selection: 0.5 },
 }
 
@@ -73,12 +73,12 @@ describe('fineTuneStep', () => {
       'where to look, with gradients through the language model',
       {
         loss: { answer: 0, selection: 1 },
-        prompt: { state: 'mean', gradient: true },
+        prompt: { gradient: true },
         selection: { mode: 'none', distractors: 0 },
       },
     ],
   ])('has the gradients of finite differences: %s', async (_, options) => {
-    const assistant = tinyAssistant()
+    const assistant = tinyAssistant({ promptState: 'mean' })
     const batch = tinyBatch(assistant, 1)
     const { values } = await step(assistant, batch, options)
     const wanted = PARAMETERS.filter((path) => values.get(path)?.some((value) => value !== 0))
@@ -91,12 +91,34 @@ describe('fineTuneStep', () => {
     assistant.dispose()
   })
 
+  it.each<PromptState>(['last', 'mean'])('looks where an answer will look, by the %s state', (promptState) =>
+    expectNoLeak(async () => {
+      const assistant = tinyAssistant({ promptState })
+      const batch = tinyBatch(assistant, 1)
+      const options = { record: tidy, needsMaps: true, random: new Random(0) }
+      const { maps, topDown, pictures } = await questionForward(assistant.model, batch, OPTIONS, options)
+      using reader = new PictureReader(assistant.model)
+      // The second question goes on from what the first has read.
+      for (const [i, { prompt: ids }] of batch.ids.entries()) {
+        const looks: PictureLook[] = []
+        const onLooks = (all: readonly PictureLook[]) => void looks.push(...all)
+        const question = { ids, pictures: [{ image: batch.samples[i]!.image }] }
+        for await (const _ of reader.answer(question, { maxTokens: 1, onLooks })) break
+        // Probabilities in float32, summed in another order.
+        const { data } = looks[0]!.probabilities.topDown!
+        expect(largestDifference(data, maps![i]!.data)).toBeLessThan(1e-5)
+      }
+      dispose([topDown!, ...pictures.flatMap(({ low, high }) => (high ? [low, high] : [low]))])
+      assistant.dispose()
+    }),
+  )
+
   it('lets the prompt head alone learn from where to look, unless told otherwise', async () => {
     const assistant = tinyAssistant()
     const batch = tinyBatch(assistant, 1)
     const loss = { answer: 0, selection: 1 }
     const apart = await step(assistant, batch, { loss })
-    const through = await step(assistant, batch, { loss, prompt: { state: 'last', gradient: true } })
+    const through = await step(assistant, batch, { loss, prompt: { gradient: true } })
     const head = 'mm_projector.top_down_prompt_head.weight'
     const ofModel = 'llm.model.layers.0.self_attn.k_proj.weight'
     const largest = (values: number[] | undefined) => Math.max(0, ...(values ?? []).map(Math.abs))

@@ -4,7 +4,7 @@
 import { parseLanguageModelConfig, Qwen2, TextTokenizer, type TokenizerJson } from '@ps3js/language-model'
 import { ImageProcessor, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
 import { Random } from '@ps3js/tensor'
-import { PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
+import { PictureAssistant, type PromptState, tokenIds, VilaHd } from '@ps3js/vila-hd'
 import { Connector } from '@ps3js/vila-hd-connector'
 import type { SampleSource } from '../run/samples.ts'
 import { type FineTuneConfig, type FineTuneConfigInput, parseFineTuneConfig } from './config.ts'
@@ -85,7 +85,11 @@ export const tinyLanguage = {
   tie_word_embeddings: true,
 }
 
-export function tinyAssistant(): PictureAssistant {
+export function tinyAssistant({
+  promptState = 'last',
+}: {
+  promptState?: PromptState
+} = {}): PictureAssistant {
   const normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
   const vision_tower = new PS3Encoder({
     config: parseConfig(tinyVision.config, tinyVision.trunk),
@@ -109,6 +113,7 @@ export function tinyAssistant(): PictureAssistant {
     {
       selectLayer: -2,
       lookMode: 'after-prompt',
+      promptState,
       looks: 1,
       tokens: null,
       dynamicAspectRatio: false,
