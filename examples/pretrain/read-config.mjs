@@ -14,10 +14,9 @@ export async function readConfig(file, overrides = {}) {
   return parseTrainConfig({ ...config, model, schedule, ...overrides }, file)
 }
 
-function inProportion(schedule, ratio) {
-  const phases = Object.entries(schedule).filter(([, steps]) => typeof steps === 'number')
-  return {
-    ...schedule,
-    ...Object.fromEntries(phases.map(([name, steps]) => [name, Math.ceil(steps * (ratio || 1))])),
-  }
+function inProportion({ warmupSteps, cooldownSteps, ...schedule }, ratio) {
+  if (!(ratio > 0)) return { ...schedule, warmupSteps, cooldownSteps }
+  // So rounded, they fit a run of a single step too.
+  const cooldown = cooldownSteps && Math.ceil(cooldownSteps * ratio)
+  return { ...schedule, warmupSteps: Math.floor(warmupSteps * ratio), cooldownSteps: cooldown }
 }
