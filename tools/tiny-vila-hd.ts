@@ -1,7 +1,6 @@
 // For tests: a whole VILA-HD of 30,000 parameters with a tokenizer of bytes, made in memory: answers are nonsense, but every one
 // depends on every part.
 
-import { describe } from 'vitest'
 import {
   parseLanguageModelConfig,
   Qwen2,
@@ -9,10 +8,9 @@ import {
   type TokenizerJson,
 } from '../packages/language-model/src/index.ts'
 import { ImageProcessor, PS3Encoder, parseConfig, type RgbImage } from '../packages/ps3-encoder/src/index.ts'
-import { nativeStatus, Random } from '../packages/tensor/src/index.ts'
+import { Random } from '../packages/tensor/src/index.ts'
 import { PictureAssistant, tokenIds, VilaHd, type VilaHdConfig } from '../packages/vila-hd/src/index.ts'
 import { Connector } from '../packages/vila-hd-connector/src/index.ts'
-import { requireOrSkip } from './test-support.ts'
 
 /** Every byte is a character, as in byte-level BPE without merges. */
 export function byteTokenizer(): TokenizerJson {
@@ -147,12 +145,3 @@ export function picture(seed: number, width = 64, height = 64): RgbImage {
   }
   return { width, height, data }
 }
-
-const native = await nativeStatus()
-
-/** Every backend that Node has. */
-export const BACKENDS = [
-  ['cpu', describe],
-  ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-] as const

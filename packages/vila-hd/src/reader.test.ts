@@ -1,8 +1,9 @@
 // Two-pass answers: what is kept changes nothing, every control does what it says, and whatever stops leaves nothing behind.
 import { memory, useBackend } from '@ps3js/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../tools/backends.ts'
 import { expectNoLeak } from '../../../tools/test-support.ts'
-import { BACKENDS, picture, type TinyOptions, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
+import { picture, type TinyOptions, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
 import { type AnswerOptions, type PictureLook, PictureReader, type VilaHd } from './index.ts'
 
 const made: { dispose(): void }[] = []

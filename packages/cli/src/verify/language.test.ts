@@ -1,8 +1,9 @@
 // Replaying recorded language models, connectors and answers about pictures: they agree on every backend, and nothing tampered with passes.
 import { fileURLToPath } from 'node:url'
-import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
+import { useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
+import { BACKENDS } from '../../../../tools/backends.ts'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { directoryStore } from './directory-store.ts'
 import { editTensors, withFile } from './recorded.fixture.ts'
 import { verify } from './run.ts'
@@ -16,14 +17,7 @@ const STORES: Record<string, () => Promise<FixtureStore>> = {
   'answers about pictures': () => directoryStore(folder('vila-hd/fixtures/recorded')),
 }
 
-const native = await nativeStatus()
-const backends: [BackendName, ReturnType<typeof requireOrSkip>][] = [
-  ['cpu', describe],
-  ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-]
-
-for (const [backend, describeBackend] of backends) {
+for (const [backend, describeBackend] of BACKENDS) {
   describeBackend(`recorded language models on ${backend}`, () => {
     beforeAll(() => useBackend(backend))
 

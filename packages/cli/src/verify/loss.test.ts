@@ -1,9 +1,10 @@
 // Replaying recorded losses: everything agrees on every backend, and nothing that was tampered with passes.
 import { fileURLToPath } from 'node:url'
-import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
+import { useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { BACKENDS } from '../../../../tools/backends.ts'
 import { describeInChromium, runSourceInChromium } from '../../../../tools/chromium/index.ts'
-import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { directoryStore, filesBelow } from './directory-store.ts'
 import { editJson, editTensors, withFile } from './recorded.fixture.ts'
 import type { VerifyReport } from './report.ts'
@@ -16,13 +17,6 @@ const CASES = (await filesBelow(folder))
   .map((path) => path.split('/')[0]!)
   .filter((name, i, all) => all.indexOf(name) === i && /^(siglip|clip|ps3|dist)_/.test(name))
 
-const native = await nativeStatus()
-const backends: [BackendName, typeof describe | typeof describe.skip][] = [
-  ['cpu', describe],
-  ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-]
-
 const renamed = (impl: string) =>
   editJson<{ impl: string }>((one) => {
     one.impl = impl
@@ -33,7 +27,7 @@ function expectAgreement(report: VerifyReport): void {
   expect(report.cases.map(({ name }) => name.split('/')[0])).toEqual(CASES)
 }
 
-for (const [backend, describeBackend] of backends) {
+for (const [backend, describeBackend] of BACKENDS) {
   describeBackend(`recorded losses on ${backend}`, () => {
     beforeAll(() => useBackend(backend))
 

@@ -1,7 +1,8 @@
 // Replaying recorded cases: everything agrees on every backend, and nothing that was tampered with passes.
-import { type BackendName, nativeStatus, useBackend } from '@ps3js/tensor'
+import { useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak, requireOrSkip } from '../../../../tools/test-support.ts'
+import { describeNative } from '../../../../tools/backends.ts'
+import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { directoryStore } from './directory-store.ts'
 import {
   editJson,
@@ -48,11 +49,10 @@ async function expectAgreement(store: FixtureStore): Promise<VerifyReport> {
   return report
 }
 
-const native = await nativeStatus()
-const backends: [BackendName, ReturnType<typeof requireOrSkip>][] = [
+const backends = [
   ['wasm', describe],
-  ['node', requireOrSkip(native.cpu.usable, 'native TensorFlow; get it by: npm run ps3 -- native install')],
-]
+  ['node', describeNative],
+] as const
 
 for (const [backend, describeBackend] of backends) {
   describeBackend(`recorded cases on ${backend}`, () => {

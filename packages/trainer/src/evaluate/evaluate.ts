@@ -17,6 +17,7 @@ import {
 } from '@ps3js/tensor'
 import { type ForwardOptions, pretrainForward } from '../pretrain/forward.ts'
 import { type CaptionedPicture, collate } from '../run/collate.ts'
+import { inBatches } from './in-batches.ts'
 import {
   type RetrievalMetrics,
   retrievalMetrics,
@@ -87,7 +88,7 @@ export async function evaluate(
   const images: Tensor[] = []
   const texts: Tensor[] = []
   const captions: string[] = []
-  for await (const batch of batches(samples, size)) {
+  for await (const batch of inBatches(samples, size)) {
     options.signal?.throwIfAborted()
     const { image, text } = scope.track(await measureBatch(model, batch, recall, options))
     images.push(image)
@@ -180,15 +181,4 @@ async function similarities(
     candidates: candidates.shape[0]!,
     values: await tensorData(product, { signal }),
   }
-}
-
-async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = []
-  for await (const item of items) {
-    batch.push(item)
-    if (batch.length < size) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
 }

@@ -4,6 +4,7 @@ import { generate } from '@ps3js/language-model'
 import { selectBoxes } from '@ps3js/patch-selector'
 import { InvalidArgumentError, Random, TensorScope, tidy } from '@ps3js/tensor'
 import type { PictureAssistant } from '@ps3js/vila-hd'
+import { inBatches } from '../evaluate/in-batches.ts'
 import { boxRecall } from '../evaluate/selection-recall.ts'
 import { percent } from '../evaluate/summary.ts'
 import { type QuestionForward, type QuestionForwardOptions, questionForward, segmentsOf } from './forward.ts'
@@ -143,14 +144,3 @@ const means = (shares: Map<string, Share>): Record<string, number> =>
   Object.fromEntries(
     [...shares].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, share]) => [name, share.mean]),
   )
-
-async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = []
-  for await (const item of items) {
-    batch.push(item)
-    if (batch.length < size) continue
-    yield batch
-    batch = []
-  }
-  if (batch.length > 0) yield batch
-}
