@@ -7,6 +7,9 @@ import { type ChatParts, PICTURE_TAG, PictureChat } from './chat.ts'
 import type { VilaHdConfig } from './config.ts'
 import type { VilaHd } from './vila-hd.ts'
 
+/** Parsed configuration files of a model's directory by name, such as `llm/config.json`. */
+export type ConfigFiles = Readonly<Record<string, unknown>>
+
 export class PictureAssistant implements ChatParts {
   readonly model: VilaHd
   readonly tokenizer: TextTokenizer
@@ -14,13 +17,20 @@ export class PictureAssistant implements ChatParts {
   readonly stopIds: readonly number[]
   /** How the model's makers sample from it; spread it into the options to do the same. Without options: greedy. */
   readonly recommended: SamplingOptions
+  /** What it was loaded from: `saveVilaHd` keeps the fields that nothing here reads. */
+  readonly published: ConfigFiles
 
-  constructor({ recommended = {}, ...parts }: ChatParts & { recommended?: SamplingOptions }) {
+  constructor({
+    recommended = {},
+    published = {},
+    ...parts
+  }: ChatParts & { recommended?: SamplingOptions; published?: ConfigFiles }) {
     this.model = parts.model
     this.tokenizer = parts.tokenizer
     this.processor = parts.processor
     this.stopIds = parts.stopIds
     this.recommended = recommended
+    this.published = published
   }
 
   /** A new conversation. Dispose it. */

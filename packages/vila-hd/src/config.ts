@@ -68,9 +68,7 @@ export interface RootConfig extends Omit<VilaHdConfig, 'imageTokenId' | 'picture
 /** Reads a parsed root `config.json`. Throws ConfigError listing every field that is wrong. */
 export function parseRootConfig(json: unknown): RootConfig {
   const root = check(rootSchema.safeParse(json), 'config.json')
-  const { image_encoder: encoder } = root
-  const picture =
-    typeof encoder === 'string' ? check(imageEncoder.safeParse(parseJson(encoder)), 'image_encoder') : encoder
+  const picture = imageEncoderOf(root.image_encoder)
   return {
     projectorType: root.mm_projector_cfg?.mm_projector_type,
     selectLayer: root.mm_vision_select_layer ?? -2,
@@ -79,13 +77,20 @@ export function parseRootConfig(json: unknown): RootConfig {
     looks: root.num_look_close ?? 1,
     tokens: root.num_token_look_close ?? null,
     dynamicAspectRatio: root.ps3_dynamic_aspect_ratio ?? false,
-    pictureEnd: picture?.end_tokens === undefined ? '\n' : (picture.end_tokens ?? ''),
+    pictureEnd: picture.end_tokens === undefined ? '\n' : (picture.end_tokens ?? ''),
     chatTemplate: root.chat_template ?? undefined,
   }
 }
 
-/** The fields of a root `config.json` that `parseRootConfig` reads back. */
-export function rootConfigJson(config: VilaHdConfig, pictureEnd: string): Record<string, unknown> {
+/**
+ * The fields of a root `config.json` that `parseRootConfig` reads back, but for `chat_template`.
+ * @param published what the root held that the model was loaded from
+ */
+export function rootConfigJson(
+  config: VilaHdConfig,
+  pictureEnd: string,
+  published: Record<string, unknown> = {},
+): Record<string, unknown> {
   return {
     mm_vision_select_layer: config.selectLayer,
     mm_vision_select_feature: 'cls_patch',
@@ -97,9 +102,15 @@ export function rootConfigJson(config: VilaHdConfig, pictureEnd: string): Record
     ps3_dynamic_aspect_ratio: config.dynamicAspectRatio,
     image_encoder: JSON.stringify({
       _target_: 'llava.model.encoders.BasicImageEncoder',
+      ...imageEncoderOf(published.image_encoder),
       end_tokens: pictureEnd,
     }),
   }
+}
+
+function imageEncoderOf(value: unknown): z.output<typeof imageEncoder> {
+  const parsed = typeof value === 'string' ? parseJson(value) : (value ?? {})
+  return check(imageEncoder.safeParse(parsed), 'image_encoder')
 }
 
 function parseJson(text: string): unknown {

@@ -12,7 +12,7 @@ import {
   TensorScope,
 } from '@ps3js/tensor'
 import { Connector, type ConnectorConfig, connectorConfigOf } from '@ps3js/vila-hd-connector'
-import { PictureAssistant, tokenIds } from './assistant.ts'
+import { type ConfigFiles, PictureAssistant, tokenIds } from './assistant.ts'
 import { parseRootConfig } from './config.ts'
 import { availableMemory, requireMemory, vilaHdMemory } from './memory.ts'
 import { VilaHd } from './vila-hd.ts'
@@ -40,9 +40,10 @@ export async function loadVilaHd(
 ): Promise<PictureAssistant> {
   const { availableBytes = availableMemory(), layers, onWeights, ...access } = options
   const files = typeof from === 'string' ? await resolvePretrained(from, access) : from
-  const root = parseRootConfig(await files.readJson('config.json'))
+  const published = await readConfigFiles(files)
+  const root = parseRootConfig(published['config.json'])
   const [llmFiles, towerFiles] = [files.subdirectory('llm'), files.subdirectory('vision_tower')]
-  const llmConfig = parseLanguageModelConfig(await llmFiles.readJson('config.json'))
+  const llmConfig = parseLanguageModelConfig(published['llm/config.json'])
   const needed = vilaHdMemory(llmConfig, await readConfig(towerFiles), { layers })
   requireMemory(needed, availableBytes, files.location)
 
@@ -70,9 +71,10 @@ export async function loadVilaHd(
     onWeights: report('vision_tower', needed.languageModel, needed.visionTower),
   })
   scope.track(encoder)
+  const projector = published['mm_projector/config.json'] as { mm_projector_type?: string } | undefined
   const connector = scope.track(
     await loadConnector(files.subdirectory('mm_projector'), access, {
-      projectorType: root.projectorType,
+      projectorType: projector?.mm_projector_type ?? root.projectorType,
       visionWidth: encoder.config.trunk.width,
       hiddenSize: llmConfig.hiddenSize,
     }),
@@ -87,7 +89,19 @@ export async function loadVilaHd(
   )
   scope.keep([language, encoder, connector])
   const { tokenizer, stopIds, recommended } = language
-  return new PictureAssistant({ model, tokenizer, processor, stopIds, recommended })
+  return new PictureAssistant({ model, tokenizer, processor, stopIds, recommended, published })
+}
+
+/** Those whose fields are not all read here. The vision tower's are. */
+async function readConfigFiles(files: PretrainedFiles): Promise<ConfigFiles> {
+  const found: Record<string, unknown> = {
+    'config.json': await files.readJson('config.json'),
+    'llm/config.json': await files.readJson('llm/config.json'),
+  }
+  for (const name of ['llm/generation_config.json', 'mm_projector/config.json']) {
+    if (await files.has(name)) found[name] = await files.readJson(name)
+  }
+  return found
 }
 
 async function loadConnector(
@@ -95,9 +109,7 @@ async function loadConnector(
   options: LoadModelOptions,
   known: Pick<ConnectorConfig, 'visionWidth' | 'hiddenSize'> & { projectorType: string | undefined },
 ): Promise<Connector> {
-  const json = (await files.has('config.json')) ? await files.readJson('config.json') : {}
-  const { mm_projector_type: own } = json as { mm_projector_type?: string }
-  const projectorType = own ?? known.projectorType
+  const { projectorType } = known
   if (projectorType === undefined) {
     throw new ConfigError(
       `${files.location}/config.json lacks mm_projector_type, and so does mm_projector_cfg in the model's config.json`,

@@ -88,6 +88,42 @@ describe('the published layout', () => {
     await expectNoLeak(() => expect(loadVilaHd(directory)).rejects.toThrow(/lacks mm_projector_type/))
   })
 
+  it('loses nothing of what was published when it is loaded and saved', async () => {
+    ;(await save()).dispose()
+    const foreign = { added: 1, nested: { deep: [1, null], é: 'ü' } }
+    const files = ['llm/config.json', 'llm/generation_config.json', 'mm_projector/config.json']
+    for (const file of files) await editJson(file, (json) => Object.assign(json, foreign))
+    await editJson('llm/generation_config.json', (json) =>
+      Object.assign(json, { do_sample: true, top_p: 0.8 }),
+    )
+    await editJson('config.json', (json) => {
+      Object.assign(json, foreign, { chat_template: 'qwen2', model_dtype: 'torch.bfloat16' })
+      Object.assign(json, { image_encoder: { _target_: 'another', end_tokens: null } })
+      Object.assign(json.llm_cfg as object, foreign)
+    })
+    const first = await loadVilaHd(directory)
+    const again = join(directory, 'again')
+    await saveVilaHd(first, again, { tokenizer: byteTokenizer() })
+    const read = async (folder: string, file: string) =>
+      JSON.parse(await readFile(join(folder, file), 'utf8'))
+    const { image_encoder, ...root } = await read(directory, 'config.json')
+    const { image_encoder: own, ...saved } = await read(again, 'config.json')
+    expect(saved).toEqual(root)
+    expect(JSON.parse(own)).toEqual({ ...image_encoder, end_tokens: '' })
+    const stops = { eos_token_id: [257] }
+    for (const file of files) {
+      const known = file === 'llm/generation_config.json' ? stops : {}
+      expect(await read(again, file), file).toEqual({ ...(await read(directory, file)), ...known })
+    }
+    const second = await loadVilaHd(again)
+    expect(second.recommended).toEqual({ temperature: 1, topP: 0.8 })
+    expect(second.model.config).toEqual(first.model.config)
+    const question = [{ role: 'user', content: 'hi' }]
+    expect(second.tokenizer.renderChat(question)).toBe(first.tokenizer.renderChat(question))
+    first.dispose()
+    second.dispose()
+  })
+
   it.each([
     ['mm_vision_select_layer', -9, /-9; the vision tower has layers -1 \(the last\) to -3/],
     ['mm_vision_select_feature', 'patch', /only "cls_patch" is supported/],
