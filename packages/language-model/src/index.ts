@@ -33,6 +33,6 @@ export { type LoadModelOptions, loadModel, saveModel } from './pretrained/load.t
 export { type QuantizedFormat, quantizedConfig, quantizedTensors } from './pretrained/quantize.ts'
 export { StreamDecoder } from './text/stream-decoder.ts'
 export { type ChatMessage, type ChatOptions, TextTokenizer, type TokenizerJson } from './text/tokenizer.ts'
-export { LoraAdapters, type LoraOptions, loraLayers } from './train/lora.ts'
+export { LORA_TARGETS, LoraAdapters, type LoraOptions, loraLayers } from './train/lora.ts'
 export { loadAdapters, readLoraConfig, saveAdapters } from './train/lora-files.ts'
 export { crossEntropy, IGNORED, nextTokenLoss } from './train/loss.ts'

@@ -110,6 +110,25 @@ describe('LoRA', () => {
       await rm(directory, { recursive: true })
     }))
 
+  it('merged for as long as something runs, is as it was afterwards', () =>
+    expectNoLeak(async () => {
+      const { model, adapters } = adapted()
+      const parameters = [...adapters.baseWeights(), ...adapters.namedParameters()]
+      expect(parameters.map(([name]) => name)).toContain('model.layers.1.mlp.down_proj.weight')
+      const now = () => Promise.all(parameters.map(async ([, { value }]) => [...(await tensorData(value))]))
+      const [before, beside] = [await now(), await values(logits(model))]
+      await adapters.whileMerged(async () => {
+        expect(await now()).not.toEqual(before)
+        expect(largestDifference(await values(logits(model)), beside)).toBeLessThan(1e-4)
+      })
+      expect(await now()).toEqual(before)
+      const failing = adapters.whileMerged(() => Promise.reject(new Error('no room')))
+      await expect(failing).rejects.toThrow('no room')
+      expect(await now()).toEqual(before)
+      model.dispose()
+      adapters.dispose()
+    }))
+
   it('comes back from its files, under the names of peft', () =>
     expectNoLeak(async () => {
       const directory = await mkdtemp(join(tmpdir(), 'ps3-lora-'))

@@ -4,6 +4,7 @@
 import {
   add,
   ConfigError,
+  clone,
   InvalidArgumentError,
   Linear,
   linear,
@@ -25,11 +26,20 @@ export interface LoraOptions {
   rank: number
   /** Their product counts `alpha / rank` times. */
   alpha: number
-  /** Layers that get one, by their property. Default: `q_proj` and `v_proj`, as in the paper. */
+  /** Layers that get one, by their property: some of `LORA_TARGETS`. Default: `q_proj` and `v_proj`, as in the paper. */
   targets?: readonly string[]
 }
 
-const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
+/** Layers that can have an adapter, by their property. */
+export const LORA_TARGETS = [
+  'q_proj',
+  'k_proj',
+  'v_proj',
+  'o_proj',
+  'gate_proj',
+  'up_proj',
+  'down_proj',
+] as const
 
 class LoraLinear extends Linear {
   // Private, so that the layer's own names are those of a plain one: it loads plain weights and saves them.
@@ -94,9 +104,10 @@ export function loraLayers(options: LoraOptions): LayerFactory {
   const { rank, targets = ['q_proj', 'v_proj'] } = options
   if (!Number.isInteger(rank) || rank < 1)
     throw new ConfigError(`rank is ${rank}; give a whole number from 1`)
-  const unknown = targets.find((target) => !TARGETS.includes(target))
+  const known: readonly string[] = LORA_TARGETS
+  const unknown = targets.find((target) => !known.includes(target))
   if (unknown !== undefined || targets.length === 0) {
-    throw new ConfigError(`targets name ${unknown ?? 'no layer'}; there are ${TARGETS.join(', ')}`)
+    throw new ConfigError(`targets name ${unknown ?? 'no layer'}; there are ${known.join(', ')}`)
   }
   return {
     ...float32Layers,
@@ -140,6 +151,27 @@ export class LoraAdapters extends Module {
       merged.dispose()
       adapter.reset()
     }
+  }
+
+  /** Runs `work` on a model that `merge` has made plain, to save it, and puts every value back as it was. */
+  async whileMerged<T>(work: () => Promise<T>): Promise<T> {
+    const kept = [...this.baseWeights(), ...this.namedParameters()].map(
+      ([, parameter]): [Parameter, Tensor] => [parameter, clone(parameter.value)],
+    )
+    try {
+      this.merge()
+      return await work()
+    } finally {
+      for (const [parameter, value] of kept) {
+        parameter.set(value)
+        value.dispose()
+      }
+    }
+  }
+
+  /** The weights that they are added to, as the model names them. */
+  *baseWeights(): Generator<[string, Parameter]> {
+    for (const [path, { weight }] of this.#layers) yield [`${path}.weight`, weight]
   }
 }
 

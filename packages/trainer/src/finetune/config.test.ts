@@ -35,6 +35,9 @@ describe('a configuration of fine-tuning', () => {
     ],
     [{ selection: { modes: 'crop' } }, /selection\.modes: .* did you mean mode\?/],
     [{ optimizer: { lmm: 1 } }, /optimizer\.lmm: there is no such setting/],
+    [{ lora: { rank: 8 } }, /lora\.alpha: invalid input: expected number/],
+    [{ lora: { rank: 8, alpha: 16, modules: [] } }, /lora\.modules: there is no such setting; .* targets\)/],
+    [{ lora: { rank: 8, alpha: 16, targets: ['qkv'] } }, /lora\.targets\.0: .*"q_proj"\|"k_proj"/],
     [{ batch: 6, accumulation: 4 }, /batch must be divisible by accumulation/],
   ])('%j is refused', (change, message) => {
     expect(() => parseFineTuneConfig({ ...least, ...change })).toThrow(message)

@@ -1,6 +1,7 @@
 // The one configuration of a fine-tuning run. A recipe of stages is one file a stage, each beginning from the last one's
 // model; defaults are those of VILA-HD's training (arXiv:2503.19903, section 4) where it says.
 
+import { LORA_TARGETS } from '@ps3js/language-model'
 import { z } from 'zod'
 import {
   checkedRun,
@@ -82,6 +83,15 @@ const optimizerSchema = z.strictObject({
   ...optimizerFields,
 })
 
+const loraSchema = z.strictObject({
+  /** Width of the adapters' two narrow matrices. */
+  rank: positive,
+  /** Their product counts `alpha / rank` times. */
+  alpha: rate,
+  /** Layers that get one. */
+  targets: z.array(z.enum(LORA_TARGETS)).min(1).default(['q_proj', 'v_proj']),
+})
+
 const selectionSchema = z.strictObject({
   /** What questions are answered from: see `SelectionMode`. */
   mode: z.enum(['none', 'crop', 'forced', 'predicted']).default('predicted'),
@@ -130,6 +140,8 @@ const configSchema = checkedRun(
     data: dataSchema.optional(),
     ...runFields,
     optimizer: optimizerSchema.prefault({}),
+    /** Of the language model only low-rank adapters learn, at its rate; its own weights stay. Default: all of it learns. */
+    lora: loraSchema.optional(),
     loss: lossSchema.prefault({}),
     selection: selectionSchema.prefault({}),
     prompt: promptSchema.prefault({}),

@@ -1,7 +1,10 @@
 // The model of a fine-tuning run with all that its checkpoints carry: a whole VILA-HD, or one made of its parts.
 
 import {
+  type LayerFactory,
+  LoraAdapters,
   loadModel,
+  loraLayers,
   parseLanguageModelConfig,
   Qwen2,
   TextTokenizer,
@@ -20,20 +23,32 @@ import { loadVilaHd, PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
 import { Connector } from '@ps3js/vila-hd-connector'
 import type { FineTuneConfig } from './config.ts'
 
-/** A VILA-HD to train. Dispose the assistant. */
+/** A VILA-HD to train. Dispose the assistant and the adapters. */
 export interface TrainableAssistant {
   assistant: PictureAssistant
   /** The tokenizer's files: checkpoints hold a copy. */
   tokenizer: TokenizerJson
+  /** With `lora`: its language model's adapters, which add nothing yet. */
+  adapters: LoraAdapters | null
 }
 
 /** Opens the model with its values. Throws ConfigError, CheckpointError or ResourceError. */
 export async function openAssistant(
   { from, parts }: FineTuneConfig['model'],
-  seed: number,
+  { seed, lora }: Pick<FineTuneConfig, 'seed' | 'lora'>,
   options: PretrainedOptions = {},
 ): Promise<TrainableAssistant> {
-  if (from === undefined) return assemble(parts!, seed, options)
+  const opening = { ...options, layers: lora && loraLayers(lora) }
+  const opened = from === undefined ? await assemble(parts!, seed, opening) : await open(from, opening)
+  const adapters = lora ? LoraAdapters.of(opened.assistant.model.llm) : null
+  adapters?.initialize(seed)
+  return { ...opened, adapters }
+}
+
+type Opened = Omit<TrainableAssistant, 'adapters'>
+type Opening = PretrainedOptions & { layers: LayerFactory | undefined }
+
+async function open(from: string, options: Opening): Promise<Opened> {
   const files = await resolvePretrained(from, options)
   const tokenizer = await readTokenizer(files.subdirectory('llm'))
   return { assistant: await loadVilaHd(files, options), tokenizer }
@@ -42,7 +57,7 @@ export async function openAssistant(
 type Parts = NonNullable<FineTuneConfig['model']['parts']>
 
 /** Puts trained parts and new ones together; what is new has random values. */
-async function assemble(parts: Parts, seed: number, options: PretrainedOptions): Promise<TrainableAssistant> {
+async function assemble(parts: Parts, seed: number, { layers, ...options }: Opening): Promise<Opened> {
   using scope = new TensorScope()
   const { encoder: whole, processor } = await loadPretrained(parts.visionTower, {
     ...options,
@@ -55,8 +70,8 @@ async function assemble(parts: Parts, seed: number, options: PretrainedOptions):
   const spelling = new TextTokenizer(tokenizer)
   const llm = scope.track(
     parts.languageModelConfig === undefined
-      ? await loadModel(files, options)
-      : newLanguageModel(parts.languageModelConfig, seed),
+      ? await loadModel(files, { ...options, layers })
+      : newLanguageModel(parts.languageModelConfig, seed, layers),
   )
   const { eosId } = spelling
   if (eosId === undefined) throw new ConfigError('the tokenizer names no eos_token, which ends an answer')
@@ -101,8 +116,8 @@ async function withoutText(encoder: PS3Encoder): Promise<PS3Encoder> {
   return tower
 }
 
-function newLanguageModel(config: Record<string, unknown>, seed: number): Qwen2 {
-  const model = new Qwen2(parseLanguageModelConfig(config))
+function newLanguageModel(config: Record<string, unknown>, seed: number, layers?: LayerFactory): Qwen2 {
+  const model = new Qwen2(parseLanguageModelConfig(config), layers)
   model.initialize(seed)
   return model
 }

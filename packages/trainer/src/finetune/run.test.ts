@@ -2,12 +2,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readLoraConfig } from '@ps3js/language-model'
 import { CheckpointError, ConfigError, openCheckpoint, Random, useBackend } from '@ps3js/tensor'
 import { loadVilaHd, saveVilaHd } from '@ps3js/vila-hd'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectNoLeak } from '../../../../tools/test-support.ts'
+import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import { loggedSteps, runFingerprint } from '../run/kill.fixture.ts'
 import type { StepLosses } from '../run/task.ts'
+import type { FineTuneConfigInput } from './config.ts'
 import { evaluateAnswers } from './evaluate.ts'
 import { type FineTuningOptions, resumeFineTuning, startFineTuning } from './run.ts'
 import {
@@ -140,6 +142,64 @@ describe('a fine-tuning run', PATIENCE, () => {
     const typo = tinyFineTuneConfig(base, { freeze: ['llm.modle.*'] })
     const starting = startFineTuning(typo, join(directory, 'typo'), options)
     await expect(expectNoLeak(() => starting)).rejects.toThrow('"llm.modle.*"')
+  })
+
+  it('trains adapters beside a language model that stays, and leaves a plain model and them apart', async () => {
+    const lora = { rank: 2, alpha: 4, targets: ['q_proj', 'down_proj'] } satisfies FineTuneConfigInput['lora']
+    const config = tinyFineTuneConfig(base, { lora, freeze: ['vision_tower.*'] })
+    const run = join(directory, 'lora')
+    await expectNoLeak(() => startFineTuning(config, run, options))
+    const latest = join(run, 'latest')
+    expect(await readLoraConfig(join(latest, 'lora'))).toEqual(lora)
+    const [own, merged, kept, adapters] = await Promise.all([
+      openCheckpoint(join(base, 'llm')),
+      openCheckpoint(join(latest, 'llm')),
+      openCheckpoint(join(latest, 'lora/base')),
+      openCheckpoint(join(latest, 'lora'), { filename: 'adapter_model.safetensors' }),
+    ])
+    expect(kept.names()).toHaveLength(4)
+    for (const name of own.names()) {
+      const [before, after] = [await own.readFloat32(name), await merged.readFloat32(name)]
+      if (!kept.has(name)) {
+        expect(after, name).toEqual(before)
+        continue
+      }
+      expect(await kept.readFloat32(name), name).toEqual(before)
+      const path = `base_model.model.${name.replace(/weight$/, '')}`
+      const [a, b] = await Promise.all(
+        ['lora_A', 'lora_B'].map((part) => adapters.readFloat32(`${path}${part}.weight`)),
+      )
+      const width = a!.length / 2
+      const product = before.map((_, i) => {
+        const [row, column] = [Math.floor(i / width), i % width]
+        return 2 * (b![2 * row]! * a![column]! + b![2 * row + 1]! * a![width + column]!)
+      })
+      expect(Math.hypot(...product), name).toBeGreaterThan(1e-4)
+      // Weights of at most 1, in float32.
+      const difference = largestDifference(
+        after,
+        before.map((value, i) => value + product[i]!),
+      )
+      expect(difference, name).toBeLessThan(1e-6)
+    }
+    for (const file of [own, merged, kept, adapters]) await file.close()
+    const tower = 'vision_tower/model.safetensors'
+    expect(await readFile(join(latest, tower))).toEqual(await readFile(join(base, tower)))
+
+    const stopped = join(directory, 'lora-stopped')
+    const controller = new AbortController()
+    const stopping = startFineTuning(config, stopped, {
+      ...options,
+      signal: controller.signal,
+      onStep: ({ step }) => void (step === 3 && controller.abort()),
+    })
+    await expect(stopping).rejects.toThrow(/abort/)
+    await expectNoLeak(() => resumeFineTuning(stopped, options))
+    expect(await lastCheckpoint(stopped)).toEqual(await lastCheckpoint(run))
+
+    const frozen = tinyFineTuneConfig(base, { lora, freeze: ['llm.*'] })
+    const starting = startFineTuning(frozen, join(directory, 'frozen'), options)
+    await expect(expectNoLeak(() => starting)).rejects.toThrow(/freeze names every adapter/)
   })
 
   it('begins from a vision tower, a new language model and a tokenizer', async () => {

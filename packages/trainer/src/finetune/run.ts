@@ -8,6 +8,7 @@ import { type RunKind, type RunOptions, resumeRun, startRun } from '../run/run-i
 import type { SampleSource } from '../run/samples.ts'
 import type { RunPosition } from '../run/train.ts'
 import { type FineTuneConfig, printFineTuneConfig, readFineTuneConfig } from './config.ts'
+import { restoreAdapters, saveWithAdapters } from './lora.ts'
 import { openAssistant } from './model.ts'
 import type { QuestionBatch, QuestionSample } from './rows.ts'
 import { FineTuneTask } from './task.ts'
@@ -53,11 +54,16 @@ function fineTuning(options: FineTuningOptions): RunKind<FineTuneConfig, Questio
     print: printFineTuneConfig,
     read: readFineTuneConfig,
     async open(config, checkpoint) {
-      const { data, evaluation, seed } = config
-      const place = checkpoint === undefined ? config.model : { from: checkpoint }
-      const { assistant, tokenizer } = await openAssistant(place, seed, { signal })
+      const { data, evaluation, seed, lora, model } = config
+      const place = checkpoint === undefined ? model : { from: checkpoint }
+      const { assistant, tokenizer, adapters } = await openAssistant(place, config, { signal })
       const { processor } = assistant
+      const dispose = () => {
+        assistant.dispose()
+        adapters?.dispose()
+      }
       try {
+        if (adapters && checkpoint !== undefined) await restoreAdapters(adapters, checkpoint)
         const { shards } = evaluation
         const configured =
           shards === undefined
@@ -79,11 +85,15 @@ function fineTuning(options: FineTuningOptions): RunKind<FineTuneConfig, Questio
             options.evaluationSamples?.(assistant, config) ?? configured,
           ),
           samples,
-          save: (directory) => saveVilaHd(assistant, directory, { tokenizer }),
-          dispose: () => assistant.dispose(),
+          save(directory) {
+            const save = () => saveVilaHd(assistant, directory, { tokenizer })
+            const baseModel = model.parts?.languageModel
+            return adapters ? saveWithAdapters(adapters, directory, { ...lora!, baseModel }, save) : save()
+          },
+          dispose,
         }
       } catch (error) {
-        assistant.dispose()
+        dispose()
         throw error
       }
     },

@@ -1,8 +1,8 @@
 // Fine-tuning of VILA-HD as the loop's task.
 
-import type { Parameter } from '@ps3js/tensor'
-import { Random } from '@ps3js/tensor'
-import type { PictureAssistant } from '@ps3js/vila-hd'
+import { LoraAdapters } from '@ps3js/language-model'
+import { ConfigError, type Parameter, Random } from '@ps3js/tensor'
+import type { PictureAssistant, VilaHd } from '@ps3js/vila-hd'
 import { groupParameters, type ParameterGroup } from '../optim/groups.ts'
 import type { TaskStep, TrainingTask } from '../run/task.ts'
 import type { FineTuneConfig } from './config.ts'
@@ -72,7 +72,7 @@ export class FineTuneTask implements TrainingTask<QuestionSample, QuestionBatch>
 /** All trainable parameters, each part at its own rate. */
 function parameterGroupsOf(
   { model }: PictureAssistant,
-  { optimizer, freeze }: FineTuneConfig,
+  { optimizer, freeze, lora }: FineTuneConfig,
 ): ParameterGroup[] {
   const { learningRate, visionTower, connector, promptHead, languageModel, weightDecay } = optimizer
   const rates: [prefix: string, rate: number | undefined][] = [
@@ -82,11 +82,26 @@ function parameterGroupsOf(
     ['llm.', languageModel],
   ]
   const rateOf = (path: string) => rates.find(([prefix]) => path.startsWith(prefix))?.[1] ?? learningRate
-  return groupParameters(model.namedParameters(), {
+  const groups = groupParameters(lora ? withAdapters(model) : model.namedParameters(), {
     freeze,
     weightDecay: (path, parameter) => (decays(path, parameter) ? weightDecay : 0),
     rateFactor: (path) => rateOf(path) / learningRate,
   })
+  const learns = groups.some(({ parameters }) =>
+    [...parameters.keys()].some((path) => path.startsWith('llm.')),
+  )
+  if (lora && !learns) {
+    throw new ConfigError(
+      'freeze names every adapter: leave out "llm.*", whose own weights stay anyway, or lora',
+    )
+  }
+  return groups
+}
+
+/** All but the language model's own weights, whose place its adapters take. */
+function* withAdapters(model: VilaHd): Generator<[string, Parameter]> {
+  for (const entry of model.namedParameters()) if (!entry[0].startsWith('llm.')) yield entry
+  yield* LoraAdapters.of(model.llm).namedParameters('llm.')
 }
 
 /** Matrices and tables shrink; vectors, norms and biases do not. */
