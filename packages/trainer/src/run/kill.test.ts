@@ -5,31 +5,36 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Random } from '@ps3js/tensor'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import {
+  killAndResume,
+  loggedSteps,
+  type Program,
+  runFingerprint,
+  runOnce,
+} from '../../../../tools/kill-and-resume.ts'
 import { bundleForNode } from '../../../../tools/node-bundle.ts'
 import { eventStep } from '../log/event.ts'
 import { readRecords } from '../log/tf-record.ts'
-import { killAndResume, loggedSteps, type Program, runFingerprint, runOnce } from './kill.fixture.ts'
 import { writeTinyShards } from './tiny-shards.fixture.ts'
 
 const KILLS = Number(process.env.KILLS ?? 3)
 
 let directory: string
+let bundle: string
 let program: Program
 let whole: string
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'ps3-kill-'))
-  program = {
-    bundle: await bundleForNode(new URL('kill-main.fixture.ts', import.meta.url)),
-    shards: await writeTinyShards(join(directory, 'data')),
-    steps: 12,
-  }
+  bundle = await bundleForNode(new URL('kill-main.fixture.ts', import.meta.url))
+  const shards = await writeTinyShards(join(directory, 'data'))
+  program = (run) => [bundle, run, shards]
   whole = join(directory, 'whole')
   const { status, stderr } = await runOnce(program, whole)
   expect(stderr).toBe('')
   expect(status).toBe(0)
 })
 afterAll(async () => {
-  await rm(program.bundle, { force: true })
+  await rm(bundle, { force: true })
   await rm(directory, { recursive: true, force: true })
 })
 

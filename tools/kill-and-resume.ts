@@ -1,17 +1,13 @@
-// Kills runs at random moments and takes them up again until they end.
+// For tests: kills runs at random moments and takes them up again until they end.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Random } from '@ps3js/tensor'
+import type { Random } from '../packages/tensor/src/index.ts'
 
-/** What to run: a bundle of `kill-main.fixture.ts` on shards. */
-export interface Program {
-  bundle: string
-  shards: string
-  steps: number
-}
+/** What Node runs, to begin the run in a folder or to take it up: it prints a line for each step. */
+export type Program = (directory: string) => readonly string[]
 
 /** When to stop a program: so many milliseconds after so many steps. */
 export interface Stop {
@@ -22,13 +18,11 @@ export interface Stop {
 
 /** Runs it to its end, or until it is stopped. */
 export async function runOnce(
-  { bundle, shards, steps }: Program,
+  program: Program,
   directory: string,
   stop?: Stop,
 ): Promise<{ status: number | null; wasStopped: boolean; stderr: string }> {
-  const child = spawn(process.execPath, [bundle, directory, shards], {
-    env: { ...process.env, STEPS: `${steps}` },
-  })
+  const child = spawn(process.execPath, program(directory))
   let stderr = ''
   child.stderr.on('data', (chunk) => {
     stderr += chunk
