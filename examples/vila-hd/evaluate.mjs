@@ -9,6 +9,16 @@ import { evaluationQuestions } from './questions.mjs'
 
 const SHARES = [0.01, 0.02, 0.05]
 const PER_PICTURE = 16
+/** Of the normal distribution, for 95 % on both sides together. */
+const Z = 1.959964
+
+/** Where a share of which `right` of `count` were seen lies with 95 % confidence: Wilson's score interval (1927). */
+export function wilson(right, count) {
+  const share = right / count
+  const squared = Z ** 2 / count
+  const half = Z * Math.sqrt((share * (1 - share) + squared / 4) / count)
+  return [-half, half].map((side) => (share + squared / 2 + side) / (1 + squared))
+}
 
 /** Rows of a table: what was answered from, the recall of what is asked for, and accuracy by kind and resolution. */
 export async function measure(assistant, { pictures, seed, isBlind, ...options }) {
@@ -26,21 +36,39 @@ export async function measure(assistant, { pictures, seed, isBlind, ...options }
   const rows = []
   for (const { name, selection } of ways) {
     const samples = evaluationQuestions({ seed, pictures, count: PER_PICTURE, size: scales.at(-1), isBlind })
+    const counts = {}
     const settings = { selection, prompt: { gradient: false }, budgets: SHARES, ...options }
-    const found = await evaluateAnswers(assistant, samples(), settings)
+    const found = await evaluateAnswers(assistant, counted(samples(), counts), settings)
     const share = looks.find(([, budget]) => budget === selection.budget)?.[0]
     const recall = found.recall?.values[SHARES.indexOf(share)]
-    rows.push({ name, samples: found.samples, recall, accuracy: found.accuracy.byKind })
+    rows.push({ name, samples: found.samples, recall, accuracy: found.accuracy.byKind, counts })
   }
   return rows
 }
 
-/** One line for each way, one column for each kind and resolution. */
+/** Counts samples by kind as they pass. */
+async function* counted(samples, counts) {
+  for await (const sample of samples) {
+    counts[sample.kind] = (counts[sample.kind] ?? 0) + 1
+    yield sample
+  }
+}
+
+/**
+ * One line for each way, one column for each kind and resolution: the accuracy, its 95 % confidence interval, and how many
+ * questions there were.
+ */
 export function asMarkdown(rows) {
   const kinds = [...new Set(rows.flatMap(({ accuracy }) => Object.keys(accuracy)))].sort()
   const short = (value) => (value === undefined ? '' : value.toFixed(2))
-  const lines = rows.map(({ name, recall, accuracy }) =>
-    [name, short(recall), ...kinds.map((kind) => short(accuracy[kind]))].join(' | '),
+  const cell = (share, count) => {
+    if (share === undefined) return ''
+    return `${short(share)} (${wilson(share * count, count)
+      .map(short)
+      .join(' to ')}; ${count})`
+  }
+  const lines = rows.map(({ name, recall, accuracy, counts }) =>
+    [name, short(recall), ...kinds.map((kind) => cell(accuracy[kind], counts[kind]))].join(' | '),
   )
   const head = ['answered from', 'recall', ...kinds.map((kind) => kind.replace('@', ' needing '))]
   return [head.join(' | '), head.map(() => '---').join(' | '), ...lines]

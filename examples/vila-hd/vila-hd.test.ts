@@ -10,7 +10,7 @@ import type { RunRecord } from '@ps3js/trainer'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import { expect, it } from 'vitest'
 import { expectNoLeak } from '../../tools/test-support.ts'
-import { asMarkdown, measure } from './evaluate.mjs'
+import { asMarkdown, measure, wilson } from './evaluate.mjs'
 import { makeTokenizer } from './make-tokenizer.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
@@ -50,6 +50,23 @@ it('evaluates on pictures that show nothing to the blind', async () => {
   for await (const row of evaluationQuestions({ ...options, isBlind: true })()) rows.push(row)
   expect(rows).toHaveLength(6)
   expect(rows.every(({ image }) => image === rows[0]!.image && image.data[77] === 128)).toBe(true)
+})
+
+it.each([
+  // Newcombe, Statistics in Medicine 17 (1998), table I, method 3; the last one by Python.
+  [81, 263, 0.2553, 0.3662],
+  [15, 148, 0.0624, 0.1605],
+  [0, 20, 0, 0.1611],
+  [1, 29, 0.0061, 0.1718],
+  [8, 10, 0.4902, 0.9433],
+])('says between what an accuracy of %i of %i lies', (right, count, low, high) => {
+  const found = wilson(right, count)
+  // Published to four digits.
+  expect(found[0]).toBeCloseTo(low, 4)
+  expect(found[1]).toBeCloseTo(high, 4)
+  const row = { name: 'seen', recall: 0.5, accuracy: { a: right / count }, counts: { a: count } }
+  const shown = [right / count, low, high].map((value) => value.toFixed(2))
+  expect(asMarkdown([row])).toContain(`| seen | 0.50 | ${shown[0]} (${shown[1]} to ${shown[2]}; ${count}) |`)
 })
 
 /** Scales 64, 128 and 512 with patches of 8, untrained. */
@@ -110,6 +127,8 @@ it('runs its stages one after the other, and leaves a model that can be asked', 
       '2 % of the patches',
       '5 % of the patches',
     ])
+    const total = ({ counts }: (typeof rows)[number]) => Object.values(counts).reduce((sum, n) => sum + n, 0)
+    for (const row of rows) expect(total(row)).toBe(row.samples)
     expect(asMarkdown(rows).split('\n')).toHaveLength(6)
     assistant.dispose()
   } finally {
