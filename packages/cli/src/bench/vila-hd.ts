@@ -25,6 +25,9 @@ import { fillRandom, randomPreset } from './random-preset.ts'
 const IDS = { imageTokenId: 1, pictureEndIds: [2], promptEndIds: [3] }
 const QUESTION = [4, 1, ...Array.from({ length: 24 }, (_, i) => 10 + i), 3, 5]
 
+/** Pixels along a patch's side. */
+const PATCH = 14
+
 const LOOKS = {
   selectLayer: -2,
   lookMode: 'after-prompt',
@@ -49,14 +52,46 @@ export interface ReuseResult {
   same: boolean
 }
 
+/** What the parts that are compared are made of. */
+interface BenchSize {
+  /** Patches along a side at low resolution; there are four times as many above. */
+  grid: number
+  hiddenSize: number
+  layers: number
+  /** Patches that are looked at closely. */
+  looked: number
+  /** The connector's: patches along the sides of its maps, and of the squares that were chosen. */
+  sides: readonly number[]
+  chosen: readonly number[]
+  visionWidth: number
+  tokenWidth: number
+}
+
+/** `usual`: squares in a corner, of about the shares that the budget of one look of PS3-4K gives each scale. */
+export const BENCH_SIZES = {
+  usual: {
+    ...{ grid: 27, hiddenSize: 512, layers: 8, looked: 128 },
+    ...{ sides: [54, 108, 270], chosen: [9, 18, 46], visionWidth: 1152, tokenWidth: 896 },
+  },
+  /** Shows that everything runs, not how fast. */
+  tiny: {
+    ...{ grid: 4, hiddenSize: 32, layers: 2, looked: 16 },
+    ...{ sides: [8, 16], chosen: [4, 6], visionWidth: 16, tokenWidth: 16 },
+  },
+} satisfies Record<string, BenchSize>
+
 /**
  * Two passes over a picture of 729 low-res tokens, the second one going on after them or from the beginning. In either
  * case the picture itself is seen once.
  */
-export async function benchReuse(repeat: number, { progress, signal }: CliContext): Promise<ReuseResult> {
+export async function benchReuse(
+  size: BenchSize,
+  repeat: number,
+  { progress, signal }: CliContext,
+): Promise<ReuseResult> {
   using scope = new TensorScope()
-  const model = scope.track(reuseModel())
-  const picture = noise(756)
+  const model = scope.track(reuseModel(size))
+  const picture = noise(2 * PATCH * size.grid)
   const kept: Run[] = []
   const anew: Run[] = []
   let tokens = { lowRes: 0, highRes: 0 }
@@ -70,7 +105,7 @@ export async function benchReuse(repeat: number, { progress, signal }: CliContex
       const run = await timeAnswer(reader, picture, {
         signal,
         maxTokens: 8,
-        look: { tokens: 128 },
+        look: { tokens: size.looked },
         onLooks: () => {
           if (name === 'anew') reader.forget()
         },
@@ -96,11 +131,15 @@ export async function benchReuse(repeat: number, { progress, signal }: CliContex
 }
 
 /** A tower that takes little time, and a language model of 26 million parameters: the passes are what is compared. */
-function reuseModel(): VilaHd {
-  const trunk = { patch_size: 14, grid: 27, width: 64, depth: 2, heads: 2, mlp_hidden: 128 }
+function reuseModel({ grid, hiddenSize, layers }: BenchSize): VilaHd {
+  const trunk = { patch_size: PATCH, grid, width: 64, depth: 2, heads: 2, mlp_hidden: 128 }
   const vision = {
     ...{ model_type: 'ps3_vision_model', model_name: 'small', hidden_size: 64, pool: 'map' },
-    ...{ ps3_scales: [378, 756], select_based_on_layer: [0, 1], highres_selection_feature: false },
+    ...{
+      ps3_scales: [PATCH * grid, 2 * PATCH * grid],
+      select_based_on_layer: [0, 1],
+      highres_selection_feature: false,
+    },
   }
   const pool = { width: 64, heads: 2, mlp_ratio: 2 }
   const normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
@@ -110,13 +149,14 @@ function reuseModel(): VilaHd {
   })
   const llm = new Qwen2(
     parseLanguageModelConfig({
-      ...{ vocab_size: 2048, hidden_size: 512, intermediate_size: 1408, num_hidden_layers: 8 },
+      ...{ vocab_size: 2048, hidden_size: hiddenSize, num_hidden_layers: layers },
+      intermediate_size: 2.75 * hiddenSize,
       ...{ num_attention_heads: 8, num_key_value_heads: 2, tie_word_embeddings: true },
     }),
   )
   const mm_projector = new Connector({
-    ...{ projectorType: 'linear', visionWidth: 64, hiddenSize: 512, promptHead: 'mlp' },
-    ...{ positionGrid: 27, numScales: 2 },
+    ...{ projectorType: 'linear', visionWidth: 64, hiddenSize, promptHead: 'mlp' },
+    ...{ positionGrid: grid, numScales: 2 },
   })
   for (const part of [vision_tower, llm, mm_projector]) part.initialize(1)
   return new VilaHd({ vision_tower, llm, mm_projector }, { ...LOOKS, ...IDS })
@@ -137,22 +177,20 @@ export interface ConnectorResult {
 
 /** One look of PS3-4K: 2,560 patches in runs along the rows of 72,900 and fewer positions. */
 export async function benchConnector(
+  { sides, chosen, visionWidth, tokenWidth: hiddenSize }: BenchSize,
   repeat: number,
   { progress, signal }: CliContext,
 ): Promise<ConnectorResult> {
   using scope = new TensorScope()
-  const [visionWidth, hiddenSize] = [1152, 896]
   const connector = scope.track(
     new Connector({
       ...{ projectorType: 'mlp_downsample', visionWidth, hiddenSize, promptHead: null },
-      ...{ positionGrid: 27, numScales: 4 },
+      ...{ positionGrid: sides[0]! / 2, numScales: sides.length + 1 },
     }),
   )
   connector.initialize(1)
-  const sides = [54, 108, 270]
   const grids = sides.map((side) => ({ height: side, width: side }))
-  // Squares in a corner, of about the shares that the budget gives each scale.
-  const indices = [9, 18, 46].map((count, scale) =>
+  const indices = chosen.map((count, scale) =>
     Int32Array.from({ length: count ** 2 }, (_, i) => Math.floor(i / count) * sides[scale]! + (i % count)),
   )
   const patches = indices.reduce((sum, { length }) => sum + length, 0)

@@ -5,6 +5,7 @@ import { type BackendChoice, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
 import { backendChoice } from '../backend-choice.ts'
 import {
+  BENCH_SIZES,
   benchConnector,
   benchFull,
   benchReuse,
@@ -20,6 +21,7 @@ interface VilaHdFlags {
   backend: BackendChoice
   repeat: number
   full?: boolean
+  tiny?: boolean
   json?: boolean
 }
 
@@ -34,6 +36,7 @@ export function registerBenchVilaHd(bench: Command, context: CliContext): void {
       'auto',
     )
     .option('--repeat <n>', 'runs of each that count', whole('--repeat', 1), 5)
+    .option('--tiny', 'small models: whether everything runs, not how fast')
     .option('--full', 'instead: one answer of a 0.5 B language model behind PS3-4K-SigLIP (5 GB of memory)')
     .option('--json', 'print one JSON object')
     .action(async (flags: VilaHdFlags) => {
@@ -43,8 +46,9 @@ export function registerBenchVilaHd(bench: Command, context: CliContext): void {
         const full = await benchFull(context)
         return print(flags, { ...full, ...machine }, fullTable(full))
       }
-      const reuse = await benchReuse(flags.repeat, context)
-      const connector = await benchConnector(flags.repeat, context)
+      const size = flags.tiny ? BENCH_SIZES.tiny : BENCH_SIZES.usual
+      const reuse = await benchReuse(size, flags.repeat, context)
+      const connector = await benchConnector(size, flags.repeat, context)
       print(flags, { reuse, connector, ...machine }, `${reuseTable(reuse)}\n${connectorTable(connector)}`)
     })
 

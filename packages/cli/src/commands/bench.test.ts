@@ -126,6 +126,35 @@ describe('ps3 native status', () => {
   })
 })
 
+describe('ps3 bench vila-hd', () => {
+  const tiny = ['bench', 'vila-hd', '--tiny', '--backend', 'wasm', '--repeat', '2']
+
+  it('compares two passes with and without what was read, and complete blocks with whole maps', async () => {
+    const before = memory().numTensors
+    const { status, stdout, stderr } = await ps3([...tiny, '--json'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(memory().numTensors).toBe(before)
+    const { reuse, connector, cores } = JSON.parse(stdout)
+    expect(cores).toBeGreaterThan(0)
+    // 4 x 4 patches; 16 of the 8 x 8 above. Squares of 4 and 6 patches have 4 + 9 blocks of 2 x 2.
+    expect(reuse).toMatchObject({ lowResTokens: 16, highResTokens: expect.any(Number), same: true })
+    expect(connector).toMatchObject({ patches: 52, positions: 320, tokens: 13 })
+    // Sums of 64 products in float32, in another order.
+    expect(connector.difference).toBeLessThan(1e-5)
+    for (const times of [reuse.kept, reuse.anew, connector.blocks, connector.maps]) {
+      expect(times).toHaveLength(2)
+      expect(Math.min(...times)).toBeGreaterThan(0)
+    }
+  })
+
+  it('prints two tables', async () => {
+    const { stdout } = await ps3(tiny)
+    for (const row of ['first token, first pass kept', 'complete blocks', 'maps of 320 positions']) {
+      expect(stdout).toContain(row)
+    }
+  })
+})
+
 describe('ps3 bench language', () => {
   const tiny = [
     'bench',
