@@ -1,5 +1,6 @@
 // The VILA-HD that answers, and how: what `ask` and `chat` have in common.
 
+import { existsSync } from 'node:fs'
 import { float32Layers, packedLayers } from '@ps3js/language-model'
 import { type BackendChoice, InvalidArgumentError, PACKED_FORMATS, type PackedFormat } from '@ps3js/tensor'
 import { type AskOptions, loadVilaHd, type PictureAssistant } from '@ps3js/vila-hd'
@@ -27,7 +28,10 @@ const WEIGHTS = ['float32', ...PACKED_FORMATS] as const
 export function addAnswerOptions(command: Command): Command {
   return addLookOptions(
     command
-      .option('--model <ref>', 'directory, URL or hub name of a VILA-HD')
+      .option(
+        '--model <ref>',
+        'directory, URL or hub name of a VILA-HD (default: the built-in small one, where it comes along)',
+      )
       .option(
         '--weights <format>',
         `how the language model's weights are held: ${WEIGHTS.join(', ')}`,
@@ -51,22 +55,35 @@ export function samplingOptions({ maxTokens, temperature, topP, seed }: AnswerFl
   return { maxTokens, temperature, topP, seed }
 }
 
-/** Loads the model. Dispose the assistant. */
+export interface AssistantInUse {
+  assistant: PictureAssistant
+  /** For people: what was asked for. */
+  name: string
+}
+
+/** Loads the model that was named, or the built-in one and says what that is. Dispose the assistant. */
 export async function loadAssistant(
-  { model: ref, weights }: Pick<AnswerFlags, 'model' | 'weights'>,
-  { progress, signal }: CliContext,
-): Promise<PictureAssistant> {
-  if (ref === undefined) {
+  { model, weights }: Pick<AnswerFlags, 'model' | 'weights'>,
+  { progress, signal, stderr, builtInVilaHd }: CliContext,
+): Promise<AssistantInUse> {
+  if (model === undefined && !existsSync(builtInVilaHd)) {
     throw new InvalidArgumentError(
       'no VILA-HD comes with this command: name one with --model, a directory, a web address or owner/name of the hub',
     )
   }
-  progress.step(`opening ${ref}`)
-  return loadVilaHd(ref, {
+  const ref = model ?? builtInVilaHd
+  const name = model ?? 'VILA-HD-Tiny, the built-in small model'
+  if (model === undefined) {
+    progress.clear()
+    stderr(`${name}, is a toy that knows its synthetic scenes only; name another with --model\n`)
+  }
+  progress.step(`opening ${name}`)
+  const assistant = await loadVilaHd(ref, {
     signal,
     layers: weights && (weights === 'float32' ? float32Layers : packedLayers(weights)),
     onProgress: ({ file, loaded, total }) =>
       progress.step(`fetching ${file} (${formatBytes(loaded)})`, total ? loaded / total : undefined),
-    onWeights: ({ loaded, total }) => progress.step(`loading weights of ${ref}`, loaded / total),
+    onWeights: ({ loaded, total }) => progress.step(`loading weights of ${name}`, loaded / total),
   })
+  return { assistant, name }
 }

@@ -43,7 +43,7 @@ async function ask(
   const { progress, signal, stdout, stderr } = context
   const look = lookOptions(flags, command)
   const backend = await useBackend(flags.backend)
-  const assistant = await loadAssistant(flags, context)
+  const { assistant, name } = await loadAssistant(flags, context)
   const chat = assistant.chat({ system: flags.system })
   try {
     const images = []
@@ -56,7 +56,6 @@ async function ask(
     const answered = await answerWatched(chat, [...images, question], options, context, print)
     const { text, finish, bill, looks, stages, firstTokenMs, totalMs } = answered
     if (!flags.json) stdout('\n')
-    const name = flags.model!
     const shown = { paths, images, question, answered, flags }
     const pages = flags.show ? await writeReports(flags.show, shown, assistant, name, backend, context) : []
     progress.clear()

@@ -23,7 +23,7 @@ export function registerChat(program: Command, context: CliContext): void {
   addAnswerOptions(command).action(async (paths: string[], flags: ChatFlags) => {
     const look = lookOptions(flags, command)
     await useBackend(flags.backend)
-    const assistant = await loadAssistant(flags, context)
+    const { assistant } = await loadAssistant(flags, context)
     const chat = assistant.chat({ system: flags.system })
     try {
       const images = []
