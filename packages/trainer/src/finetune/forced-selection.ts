@@ -33,21 +33,47 @@ export function forcedSelection(options: ForcedSelection): PatchSelection {
   const indices = grids.map((grid, scale) => {
     const cells = blocksOf(grid, block)
     const score = probabilities ? probable(probabilities, grid) : near(boxes, imageSize, grid)
-    const ranked = cells.map((patches) => {
-      const tier = tiers.findIndex((maps) => patches.some((patch) => maps[scale]![patch] === 1))
-      return { patches, tier: tier < 0 ? tiers.length : tier, score: score(patches[0]!) }
-    })
-    // Stable: equal blocks stay in row-major order.
-    ranked.sort((a, b) => a.tier - b.tier || b.score - a.score)
-    const taken = ranked.flatMap(({ patches }) => patches).slice(0, budget[scale]!)
-    return Int32Array.from(taken).sort()
+    const tierOf = (patches: readonly number[]) => {
+      for (let tier = 0; tier < tiers.length; tier++) {
+        const map = tiers[tier]![scale]!
+        for (const patch of patches) if (map[patch] === 1) return tier
+      }
+      return tiers.length
+    }
+    // Any tier outweighs any score.
+    const rank = Float64Array.from(cells, (patches) => tierOf(patches) * FAR - score(patches[0]!))
+    const taken: number[] = []
+    for (const cell of firstOf(rank, budget[scale]! / block ** 2 + partialBlocks(grid, block))) {
+      taken.push(...cells[cell]!)
+    }
+    return Int32Array.from(taken.slice(0, budget[scale]!)).sort()
   })
   return { indices }
 }
 
+/** Above every distance in patches, and every probability. */
+const FAR = 1e6
+
+/** Blocks that the grid's right and bottom edges may cut. */
+const partialBlocks = ({ height, width }: GridSize, block: number): number =>
+  Math.ceil(height / block) + Math.ceil(width / block)
+
+/** At least `count` places of `values`, the smallest value first; equal ones stay in order. Sorts no more than it gives. */
+function firstOf(values: Float64Array, count: number): number[] {
+  const threshold = values.toSorted()[Math.min(values.length - 1, Math.ceil(count))]!
+  const places: number[] = []
+  for (const [place, value] of values.entries()) if (value <= threshold) places.push(place)
+  return places.sort((a, b) => values[a]! - values[b]!)
+}
+
+/** Grids whose blocks were asked for: samples of a run share a few. */
+const known = new Map<string, number[][]>()
+
 /** The patches of each block, row by row. */
-function blocksOf({ height, width }: GridSize, block: number): number[][] {
-  const blocks: number[][] = []
+function blocksOf({ height, width }: GridSize, block: number): readonly (readonly number[])[] {
+  const name = `${height} ${width} ${block}`
+  const blocks = known.get(name) ?? []
+  if (known.has(name)) return blocks
   for (let top = 0; top < height; top += block) {
     for (let left = 0; left < width; left += block) {
       const patches: number[] = []
@@ -58,6 +84,7 @@ function blocksOf({ height, width }: GridSize, block: number): number[][] {
       blocks.push(patches)
     }
   }
+  known.set(name, blocks)
   return blocks
 }
 
