@@ -52,12 +52,12 @@ it('looks at what the prompt names, and more there than without a prompt', async
   encoder.dispose()
   expect(lifts.length).toBeGreaterThanOrEqual(9)
   for (const { asked, topDown, bottomUp } of lifts) expect(topDown, asked).toBeGreaterThan(bottomUp)
-  // Signs in photographs, of which training showed none at full size.
+  // Signs in photographs, of which training showed none.
   const inPhotographs = lifts.filter(({ asked }) => /^(china|coffee)/.test(asked))
   expect(inPhotographs).toHaveLength(4)
   for (const { asked, topDown } of inPhotographs) expect(topDown, asked).toBeGreaterThan(3)
-  // What the card shows: .77 and .45.
+  // What the card shows: .79 and .32.
   const topDown = mean(recalls.map((recall) => recall.topDown))
-  expect(topDown).toBeGreaterThan(0.7)
-  expect(topDown).toBeGreaterThan(mean(recalls.map((recall) => recall.bottomUp)) + 0.2)
+  expect(topDown).toBeGreaterThan(0.75)
+  expect(topDown).toBeGreaterThan(mean(recalls.map((recall) => recall.bottomUp)) + 0.35)
 }, 120_000)
