@@ -143,7 +143,7 @@ export class PictureReader {
     const { length: end } = this.#model.config.pictureEndIds
     return {
       text: countRows(segments, () => end),
-      lowRes: pictures.reduce((sum, { low }) => sum + low.shape[0]!, 0),
+      lowRes: pictures.reduce((sum, { low }) => sum + (low?.shape[0] ?? 0), 0),
       highRes: pictures.reduce((sum, picture) => sum + (picture.high?.shape[0] ?? 0), 0),
       kept,
     }

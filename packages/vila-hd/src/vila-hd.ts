@@ -11,8 +11,8 @@ import { countRows, type Segment } from './sequence.ts'
 
 /** The tokens of one picture in a sequence. */
 export interface PictureTokens {
-  /** The connector's `lowRes`: [n, D] */
-  low: Tensor
+  /** The connector's `lowRes`: [n, D]; null where it is left out. */
+  low: Tensor | null
   /** The connector's `highRes`, where there was a closer look: [m, D] */
   high: Tensor | null
 }
@@ -46,7 +46,7 @@ export class VilaHd extends Module {
 
   /** Rows that a picture takes in a sequence, with what ends it. */
   pictureRows({ low, high }: PictureTokens): number {
-    return low.shape[0]! + (high?.shape[0] ?? 0) + this.config.pictureEndIds.length
+    return (low?.shape[0] ?? 0) + (high?.shape[0] ?? 0) + this.config.pictureEndIds.length
   }
 
   /**
@@ -69,7 +69,7 @@ export class VilaHd extends Module {
         if ('ids' in segment) return [text[i]!]
         const { low, high } = pictures[segment.picture]!
         const end = lengths[i]! > 0 ? [text[i]!] : []
-        return [low, ...(high ? [high] : []), ...end]
+        return [...(low ? [low] : []), ...(high ? [high] : []), ...end]
       })
       return concat(parts, 0)
     })

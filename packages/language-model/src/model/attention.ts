@@ -11,6 +11,8 @@ import type { RotaryTables } from './rotary.ts'
 export interface SequencePart {
   length: number
   past?: KeyValueCache | null
+  /** In its place: the part of this pass, by its number, that these tokens follow. Several may follow one, each on its own. */
+  after?: number
 }
 
 export class SelfAttention extends Module {
@@ -51,26 +53,30 @@ export class SelfAttention extends Module {
   /** Sequences of one length without a past go together; others one by one, so that none is padded. */
   #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
     const [first] = parts
-    const together = parts.every(({ length, past }) => length === first?.length && !past?.length)
+    const isAlone = ({ length, past, after }: SequencePart) =>
+      length === first?.length && !past?.length && after === undefined
+    const together = parts.every(isAlone)
     if (together) return this.#attendOnce(q, k, v, parts.length)
-    if (parts.length === 1) return this.#attendOnce(q, k, v, 1, first?.past, layer)
+    if (parts.length === 1) return this.#attendOnce(q, k, v, 1, first?.past?.layer(layer))
     const lengths = parts.map(({ length }) => length)
     const [qs, ks, vs] = [q, k, v].map((x) => split(x, lengths, 0) as Tensor[])
-    const outputs = parts.map(({ past }, i) => this.#attendOnce(qs![i]!, ks![i]!, vs![i]!, 1, past, layer))
+    // Once for all that follow: its gradient is the sum of theirs.
+    const followed = new Map<number, Tensor>()
+    for (const { after } of parts) {
+      if (after === undefined || followed.has(after)) continue
+      const rows = concat([ks![after]!, vs![after]!], 1)
+      followed.set(after, reshape(rows, [1, ...rows.shape]))
+    }
+    const outputs = parts.map(({ past, after }, i) => {
+      const prefix = after === undefined ? past?.layer(layer) : followed.get(after)
+      return this.#attendOnce(qs![i]!, ks![i]!, vs![i]!, 1, prefix)
+    })
     return concat(outputs, 0)
   }
 
-  #attendOnce(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    batch: number,
-    past?: KeyValueCache | null,
-    layer = 0,
-  ): Tensor {
+  #attendOnce(q: Tensor, k: Tensor, v: Tensor, batch: number, prefix?: Tensor | readonly Tensor[]): Tensor {
     const { numHeads, numKeyValueHeads } = this.#config
     const byBatch = (x: Tensor) => reshape(x, [batch, x.shape[0]! / batch, x.shape[1]!])
-    const prefix = past?.layer(layer)
     const options = { numHeads, numKeyValueHeads, causal: true, prefix }
     return reshape(attention(byBatch(q), byBatch(k), byBatch(v), options), q.shape)
   }

@@ -3,7 +3,7 @@ import { dispose, Tape, type Tensor, tensorData, tidy, useBackend } from '@ps3js
 import { beforeAll, expect, it } from 'vitest'
 import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
-import { generate, KeyValueCache, nextTokenLoss, prefill } from '../index.ts'
+import { generate, KeyValueCache, nextTokenLoss, prefill, type SequencePart } from '../index.ts'
 import { loadRecorded, RECORDED, readRecorded } from '../recorded.fixture.ts'
 
 // Logits up to 20 and hidden states up to 10 through three float32 layers: the noise floor is about 1e-5.
@@ -86,33 +86,82 @@ for (const [backend, describeBackend] of BACKENDS) {
       })
     })
 
-    it.each(RECORDED)('%s: loss and gradients', async (name) => {
-      const recorded = await readRecorded(name)
-      await expectNoLeak(async () => {
-        const model = await loadRecorded(name)
-        const ids = await recorded.rows('ids')
-        const labels = await recorded.rows('labels')
-        const tape = new Tape()
-        const loss = tape.record(() => {
-          const parts = ids.map(({ length }) => ({ length }))
-          return nextTokenLoss(model, model.forward(model.embed(ids.flat()), parts).last, labels)
+    // Sequences as they are, and cut into parts of which the second follows the first.
+    it.each(RECORDED.flatMap((name) => [0, 3].map((cut) => [name, cut] as const)))(
+      '%s, cut after %i tokens: loss and gradients',
+      async (name, cut) => {
+        const recorded = await readRecorded(name)
+        await expectNoLeak(async () => {
+          const model = await loadRecorded(name)
+          const ids = await recorded.rows('ids')
+          const labels = await recorded.rows('labels')
+          const tape = new Tape()
+          const loss = tape.record(() => {
+            const parts = ids.flatMap(({ length }, i) =>
+              cut > 0 ? [{ length: cut }, { length: length - cut, after: 2 * i }] : [{ length }],
+            )
+            return nextTokenLoss(model, model.forward(model.embed(ids.flat()), parts).last, labels)
+          })
+          // A mean of 15 terms of size 10.
+          expect(largestDifference(await tensorData(loss), await recorded.read('loss'))).toBeLessThan(1e-4)
+          const wanted = recorded.names.filter((tensor) => tensor.startsWith('grad.'))
+          const parameters = model.stateDict()
+          const gradients = tape.gradients(
+            [{ y: loss }],
+            wanted.map((tensor) => parameters[tensor.slice('grad.'.length)]!),
+          )
+          expect(wanted.length).toBeGreaterThan(12)
+          for (const [i, tensor] of wanted.entries()) {
+            const want = await recorded.read(tensor)
+            const scale = want.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+            const difference = largestDifference(await tensorData(gradients[i]!), want)
+            expect(difference, tensor).toBeLessThan(TOLERANCE * scale)
+          }
+          dispose([loss, ...(gradients as Tensor[])])
+          model.dispose()
         })
-        // A mean of 15 terms of size 10.
-        expect(largestDifference(await tensorData(loss), await recorded.read('loss'))).toBeLessThan(1e-4)
-        const wanted = recorded.names.filter((tensor) => tensor.startsWith('grad.'))
-        const parameters = model.stateDict()
-        const gradients = tape.gradients(
-          [{ y: loss }],
-          wanted.map((tensor) => parameters[tensor.slice('grad.'.length)]!),
-        )
-        expect(wanted.length).toBeGreaterThan(12)
-        for (const [i, tensor] of wanted.entries()) {
-          const want = await recorded.read(tensor)
-          const scale = want.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
-          const difference = largestDifference(await tensorData(gradients[i]!), want)
-          expect(difference, tensor).toBeLessThan(TOLERANCE * scale)
+      },
+    )
+
+    it('several parts follow one, each on its own', async () => {
+      await expectNoLeak(async () => {
+        const model = await loadRecorded(RECORDED[0]!)
+        const [first, ...others] = [
+          [5, 3, 8, 1],
+          [7, 2],
+          [9, 4, 6],
+        ] as const
+        const states = (ids: readonly number[], parts: SequencePart[]) =>
+          tidy(() => model.forward(model.embed(ids), parts).last)
+        const together = states([first, ...others].flat(), [
+          { length: 4 },
+          { length: 2, after: 0 },
+          { length: 3, after: 0 },
+        ])
+        const found = await tensorData(together)
+        const width = model.config.hiddenSize
+        let row = first.length
+        for (const other of others) {
+          const alone = states([...first, ...other], [{ length: first.length + other.length }])
+          const want = (await tensorData(alone)).slice(first.length * width)
+          expect(largestDifference(found.slice(row * width, row * width + want.length), want)).toBeLessThan(
+            1e-5,
+          )
+          row += other.length
+          dispose(alone)
         }
-        dispose([loss, ...(gradients as Tensor[])])
+        for (const after of [1, 2]) {
+          expect(() =>
+            states(
+              [5, 3, 8],
+              [
+                { length: 1, after: 0 },
+                { length: 2, after },
+              ],
+            ),
+          ).toThrow('that must be an earlier one')
+        }
+        dispose(together)
         model.dispose()
       })
     })

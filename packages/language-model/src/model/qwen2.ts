@@ -62,7 +62,7 @@ export class Qwen2 extends Module {
 
   /**
    * Runs all layers. Sequences lie one after another in the rows; each part's tokens follow those that its `past` holds,
-   * which receives theirs.
+   * which receives theirs, or those of the part that it names as `after`.
    *
    * @param embeddings [T, hidden], T the sum of the parts' lengths
    */
@@ -142,8 +142,14 @@ export class Qwen2 extends Module {
       )
     }
     const limit = maxPositions * ropeFactor
-    for (const { length, past } of parts) {
-      const total = length + (past?.length ?? 0)
+    for (const [i, { length, past, after }] of parts.entries()) {
+      const first = after === undefined ? undefined : parts[after]
+      if (after !== undefined && (past || !first || after >= i || first.past || first.after !== undefined)) {
+        throw new InvalidArgumentError(
+          `part ${i} follows part ${after}: that must be an earlier one, and neither may follow anything else`,
+        )
+      }
+      const total = length + (past?.length ?? first?.length ?? 0)
       if (total <= limit) continue
       throw new InvalidArgumentError(
         `a sequence of ${total} tokens is longer than the ${limit} positions that this model was made for: shorten it`,
@@ -157,7 +163,10 @@ const layersOf = ({ quantization }: LanguageModelConfig): LayerFactory =>
   quantization ? packedLayers(quantization) : float32Layers
 
 function positionsOf(parts: readonly SequencePart[]): number[] {
-  return parts.flatMap(({ length, past }) => Array.from({ length }, (_, i) => (past?.length ?? 0) + i))
+  return parts.flatMap(({ length, past, after }) => {
+    const start = after === undefined ? (past?.length ?? 0) : parts[after]!.length
+    return Array.from({ length }, (_, i) => start + i)
+  })
 }
 
 /** [T, 2KD] -> [1, length, 2KD] for each sequence */

@@ -97,6 +97,8 @@ const selectionSchema = z.strictObject({
   mode: z.enum(['none', 'crop', 'forced', 'predicted']).default('predicted'),
   /** Patches looked at per picture, over all high scales. Default: the model's own number. */
   budget: positive.optional(),
+  /** Whether the language model reads the low-res tokens too. */
+  lowRes: z.boolean().default(true),
   /** Most other objects that `forced` takes along. */
   distractors: whole.default(8),
 })

@@ -3,11 +3,11 @@
 import { generate } from '@ps3js/language-model'
 import { selectBoxes } from '@ps3js/patch-selector'
 import { InvalidArgumentError, Random, TensorScope, tidy } from '@ps3js/tensor'
-import type { PictureAssistant } from '@ps3js/vila-hd'
+import { buildSequence, type PictureAssistant, type VilaHd } from '@ps3js/vila-hd'
 import { inBatches } from '../evaluate/in-batches.ts'
 import { boxRecall } from '../evaluate/selection-recall.ts'
 import { percent } from '../evaluate/summary.ts'
-import { type QuestionForward, type QuestionForwardOptions, questionForward, segmentsOf } from './forward.ts'
+import { type QuestionForward, type QuestionForwardOptions, questionForward } from './forward.ts'
 import { type QuestionBatch, type QuestionSample, type Speller, spellQuestion } from './rows.ts'
 
 export interface EvaluateAnswersOptions extends QuestionForwardOptions {
@@ -110,13 +110,17 @@ async function answersOf(
 ): Promise<string[]> {
   using scope = new TensorScope()
   const parts = ids.map(({ prompt }, i) => ({
-    prompt: scope.run(() => model.embedSequence(segmentsOf(model, prompt, i), pictures)),
+    prompt: scope.run(() => model.embedSequence(segmentsOf(model, prompt), [pictures[i]!])),
   }))
   const told = ids.map((): number[] => [])
   const tokens = generate(model.llm, parts, { maxTokens, stopIds, ...(signal && { signal }) })
   for await (const { sequence, id } of tokens) if (!stopIds.includes(id)) told[sequence]!.push(id)
   return told.map((answer) => tokenizer.decode(answer))
 }
+
+/** A question's one picture and its text. */
+const segmentsOf = ({ config: { imageTokenId } }: VilaHd, ids: readonly number[]) =>
+  buildSequence(ids, { imageTokenId, pictures: 1 })
 
 const plain = (answer: string): string => answer.trim().toLowerCase()
 

@@ -23,16 +23,10 @@ import {
   tensor2d,
   tidy,
 } from '@ps3js/tensor'
-import {
-  buildSequence,
-  highResFeatures,
-  lowResFeatures,
-  type PictureTokens,
-  type Segment,
-  type VilaHd,
-} from '@ps3js/vila-hd'
+import { highResFeatures, lowResFeatures, type PictureTokens, type VilaHd } from '@ps3js/vila-hd'
 import { SharedPictures } from '../pretrain/shared-pictures.ts'
 import { forcedSelection } from './forced-selection.ts'
+import { packQuestions } from './packed-questions.ts'
 import { type QuestionBatch, regionOf } from './rows.ts'
 
 /**
@@ -46,6 +40,8 @@ export interface QuestionForwardOptions {
     mode: SelectionMode
     /** Patches per picture, over all high scales in proportion to their pixels. Default: the encoder's own budget. */
     budget?: number | undefined
+    /** Whether the language model reads the low-res tokens too; where it learns to read patches they are in the way. */
+    lowRes?: boolean | undefined
     /** Most of a sample's distractors that `forced` takes. */
     distractors: number
   }
@@ -102,11 +98,12 @@ export async function questionForward(
   const [lowSeen, highSeen] = low.seen
   const seen = { grid, lowRes: lowSeen!, highRes: highSeen ?? null }
   const lowOfSamples = shared.perSample(low.tokens)
+  const readOfSamples = lowOfSamples.map((tokens) => (selection.lowRes === false ? null : tokens))
 
   const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
   let topDown: Tensor | null = null
   if (byPrompt) {
-    const read = () => questionStates(model, batch, lowOfSamples)
+    const read = () => questionStates(model, batch, readOfSamples)
     const states = scope.track(prompt.gradient ? record(read) : tidy(read))
     topDown = scope.track(
       record(() => shared.topDown(encoder.vision_model.selector, seen, connector.prompt(states))),
@@ -131,36 +128,30 @@ export async function questionForward(
     maps,
     selections,
     grids,
-    pictures: lowOfSamples.map((lowRes, i) => ({ low: lowRes, high: tokens[i] ?? null })),
+    pictures: readOfSamples.map((lowRes, i) => ({ low: lowRes, high: tokens[i] ?? null })),
   }
 }
 
-/** Sample i's sequence in a packed one, whose pictures are counted through. */
-export function segmentsOf(model: VilaHd, ids: readonly number[], picture: number): Segment[] {
-  const { imageTokenId } = model.config
-  return buildSequence(ids, { imageTokenId, pictures: 1 }).map((segment) =>
-    'ids' in segment ? segment : { picture },
-  )
-}
-
 /** What the language model's states say after the questions, read with the low-res tokens: [N, D] */
-function questionStates(model: VilaHd, { ids }: QuestionBatch, low: readonly Tensor[]): Tensor {
-  const pictures = low.map((tokens): PictureTokens => ({ low: tokens, high: null }))
-  const sequences = ids.map(({ prompt, question: [, end] }, i) => segmentsOf(model, prompt.slice(0, end), i))
-  const parts = sequences.map((segments) => ({ length: model.countRows(segments, pictures) }))
-  const ends = parts.map((_, i) => parts.slice(0, i + 1).reduce((sum, { length }) => sum + length, 0))
-  const { last } = model.llm.forward(model.embedSequence(sequences.flat(), pictures), parts)
+function questionStates(model: VilaHd, { ids }: QuestionBatch, low: readonly (Tensor | null)[]): Tensor {
+  const texts = ids.map(({ prompt, question: [, end] }) => ({ ids: prompt.slice(0, end) }))
+  const { rows, parts, ends } = packQuestions(
+    model,
+    texts,
+    low.map((tokens) => ({ low: tokens, high: null })),
+  )
+  const { last } = model.llm.forward(rows, parts)
   if (model.config.promptState === 'last')
     return gatherRows(
       last,
       ends.map((end) => end - 1),
     )
-  const rows = last.shape[0]!
-  const weights = new Float32Array(ids.length * rows)
+  const count = last.shape[0]!
+  const weights = new Float32Array(ids.length * count)
   ids.forEach(({ question: [start, end] }, i) => {
-    weights.fill(1 / (end - start), i * rows + ends[i]! - (end - start), i * rows + ends[i]!)
+    weights.fill(1 / (end - start), i * count + ends[i]! - (end - start), i * count + ends[i]!)
   })
-  return matMul(tensor2d(weights, [ids.length, rows]), last)
+  return matMul(tensor2d(weights, [ids.length, count]), last)
 }
 
 function choose(

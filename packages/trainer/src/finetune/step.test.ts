@@ -108,7 +108,7 @@ describe('fineTuneStep', () => {
         const { data } = looks[0]!.probabilities.topDown!
         expect(largestDifference(data, maps![i]!.data)).toBeLessThan(1e-5)
       }
-      dispose([topDown!, ...pictures.flatMap(({ low, high }) => (high ? [low, high] : [low]))])
+      dispose([topDown!, ...pictures.flatMap(({ low, high }) => [low, high].filter((x) => x !== null))])
       assistant.dispose()
     }),
   )
@@ -183,7 +183,7 @@ describe('fineTuneStep', () => {
       const want = boxSupervisionLoss({ probabilities: topDown!, targets, isLocal, mapLoss })
       expect(losses.selection).toBeCloseTo((await tensorData(want))[0]!, 5)
       dispose([topDown!, want, ...targets])
-      dispose([...new Set(pictures.flatMap(({ low, high }) => [low, high!]))])
+      dispose([...new Set(pictures.flatMap(({ low, high }) => [low!, high!]))])
       assistant.dispose()
     }))
 

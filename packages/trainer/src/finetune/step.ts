@@ -18,8 +18,9 @@ import {
   tensor3d,
   tensorData,
 } from '@ps3js/tensor'
-import { alignLabels, type VilaHd } from '@ps3js/vila-hd'
-import { type QuestionForwardOptions, questionForward, segmentsOf } from './forward.ts'
+import type { VilaHd } from '@ps3js/vila-hd'
+import { type QuestionForwardOptions, questionForward } from './forward.ts'
+import { packQuestions } from './packed-questions.ts'
 import { labelsOf, type QuestionBatch, type QuestionSample, regionOf, sliceQuestions } from './rows.ts'
 
 export interface FineTuneOptions extends QuestionForwardOptions {
@@ -124,15 +125,11 @@ async function partStep(
     const answer = scope.track(
       tape.record(() => {
         const { pictures } = forward
-        const sequences = batch.ids.map(({ prompt, answer }, i) =>
-          segmentsOf(model, [...prompt, ...answer], i),
-        )
-        const parts = sequences.map((segments) => ({ length: model.countRows(segments, pictures) }))
+        const texts = batch.ids.map((ids) => ({ ids: [...ids.prompt, ...ids.answer], labels: labelsOf(ids) }))
+        const packed = packQuestions(model, texts, pictures)
+        const { parts, labels } = packed
         rows = parts.reduce((sum, { length }) => sum + length, 0)
-        const labels = sequences.map((segments, i) =>
-          alignLabels(segments, labelsOf(batch.ids[i]!), () => model.pictureRows(pictures[i]!)),
-        )
-        const { last } = model.llm.forward(model.embedSequence(sequences.flat(), pictures), parts)
+        const { last } = model.llm.forward(packed.rows, parts)
         return mul(nextTokenLoss(model.llm, last, labels), tokens / totals.tokens)
       }),
     )

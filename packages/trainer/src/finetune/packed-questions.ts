@@ -1,0 +1,92 @@
+// Many questions in one pass of the language model. What questions about one picture begin with, its low-res tokens above
+// all, is read once, and each goes on from there.
+
+import { IGNORED, type SequencePart } from '@ps3js/language-model'
+import { concat, InvalidArgumentError, split, type Tensor, tidy } from '@ps3js/tensor'
+import type { PictureTokens, VilaHd } from '@ps3js/vila-hd'
+
+export interface PackedQuestions {
+  /** What the language model reads: [rows, D] */
+  rows: Tensor
+  /** Beginnings, then one part for each text. */
+  parts: SequencePart[]
+  /** A label for each row of each part; `IGNORED` where none counts. */
+  labels: number[][]
+  /** The row behind the last one of each text. */
+  ends: number[]
+}
+
+/**
+ * Texts with one picture tag each; the i-th shows the i-th picture. Pictures whose `low` is the very same tensor are one.
+ * Differentiable. Dispose `rows`.
+ *
+ * @param texts token ids, and where they count a label for each
+ * @throws InvalidArgumentError when a text has not exactly one picture tag
+ */
+export function packQuestions(
+  model: VilaHd,
+  texts: readonly { ids: readonly number[]; labels?: readonly number[] }[],
+  pictures: readonly PictureTokens[],
+): PackedQuestions {
+  const { imageTokenId, pictureEndIds } = model.config
+  const beginnings: { ids: readonly number[]; low: Tensor | null }[] = []
+  const goOn = texts.map(({ ids, labels }, i) => {
+    const tag = ids.indexOf(imageTokenId)
+    if (tag < 0 || tag !== ids.lastIndexOf(imageTokenId)) {
+      throw new InvalidArgumentError(`question ${i} has not one picture tag: each is about one picture`)
+    }
+    const { low, high } = pictures[i]!
+    const before = ids.slice(0, tag)
+    const same = beginnings.findIndex((one) => one.low === low && one.ids.join() === before.join())
+    const after = same < 0 ? beginnings.push({ ids: before, low }) - 1 : same
+    const own = [...pictureEndIds, ...ids.slice(tag + 1)]
+    const silent = (high?.shape[0] ?? 0) + pictureEndIds.length
+    return {
+      after,
+      high,
+      ids: own,
+      labels: [
+        ...Array<number>(silent).fill(IGNORED),
+        ...(labels?.slice(tag + 1) ?? own.slice(pictureEndIds.length).map(() => IGNORED)),
+      ],
+    }
+  })
+  const begun = beginnings.map(({ ids, low }) => ids.length + (low?.shape[0] ?? 0))
+  // A beginning without a row would be no part.
+  const isEmpty = begun.some((length) => length === 0)
+  if (isEmpty)
+    throw new InvalidArgumentError(
+      'a question begins with its picture, which is left out: nothing goes before it',
+    )
+  const parts: SequencePart[] = [
+    ...begun.map((length) => ({ length })),
+    ...goOn.map(({ after, labels }) => ({ length: labels.length, after })),
+  ]
+  const ends: number[] = []
+  let end = begun.reduce((sum, length) => sum + length, 0)
+  for (const { labels } of goOn) {
+    end += labels.length
+    ends.push(end)
+  }
+  const rows = tidy(() => {
+    const runs = [...beginnings, ...goOn].map(({ ids }) => ids)
+    // One look-up for all text: its gradient is a whole table.
+    const lengths = runs.map(({ length }) => length)
+    const text = split(model.llm.embed(runs.flat()), lengths, 0) as Tensor[]
+    return concat(
+      [
+        ...beginnings.flatMap(({ low }, i) => [
+          ...(lengths[i]! > 0 ? [text[i]!] : []),
+          ...(low ? [low] : []),
+        ]),
+        ...goOn.flatMap(({ high }, i) => [...(high ? [high] : []), text[beginnings.length + i]!]),
+      ],
+      0,
+    )
+  })
+  const labels = [
+    ...begun.map((length) => Array<number>(length).fill(IGNORED)),
+    ...goOn.map(({ labels }) => labels),
+  ]
+  return { rows, parts, labels, ends }
+}
