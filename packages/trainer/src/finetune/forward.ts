@@ -98,7 +98,8 @@ export async function questionForward(
   const [lowSeen, highSeen] = low.seen
   const seen = { grid, lowRes: lowSeen!, highRes: highSeen ?? null }
   const lowOfSamples = shared.perSample(low.tokens)
-  const readOfSamples = lowOfSamples.map((tokens) => (selection.lowRes === false ? null : tokens))
+  const readsLowRes = selection.lowRes !== false
+  const readOfSamples = lowOfSamples.map((tokens) => (readsLowRes ? tokens : null))
 
   const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
   let topDown: Tensor | null = null
@@ -122,7 +123,8 @@ export async function questionForward(
       return connector.highRes(own, { grids, indices }, reshape(lowRes, [1, ...lowRes.shape])).tokens
     })
   })
-  scope.keep([topDown, low.tokens])
+  scope.keep(topDown)
+  if (readsLowRes) scope.keep(low.tokens)
   return {
     topDown,
     maps,

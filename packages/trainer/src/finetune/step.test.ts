@@ -208,6 +208,24 @@ describe('fineTuneStep', () => {
     assistant.dispose()
   })
 
+  it('reads patches without the low-res tokens where it is told to', async () => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 2)
+    await expectNoLeak(async () => {
+      const rows = async (lowRes: boolean) => {
+        const selection = { mode: 'crop' as const, budget: 40, distractors: 0, lowRes }
+        const found = await step(assistant, batch, { selection })
+        return found.rows
+      }
+      // Sixteen low-res patches of each picture, four to a token; and without them both begin alike, which is read once.
+      const pictures = new Set(batch.samples.map(({ image }) => image)).size
+      expect(pictures).toBe(2)
+      const beginning = batch.ids[0]!.prompt.indexOf(assistant.model.config.imageTokenId)
+      expect((await rows(true)) - (await rows(false))).toBe(4 * pictures + beginning)
+    })
+    assistant.dispose()
+  })
+
   it('refuses an empty batch, and leaves nothing behind', async () => {
     const assistant = tinyAssistant()
     await expectNoLeak(() =>
