@@ -62,6 +62,12 @@ const stages = [
     settings: { steps: 200, selection: { mode: 'crop', budget: 120 } },
   },
   {
+    name: 'host',
+    why: 'the same among most of what it lies on',
+    asked: { kinds: ['mark'], needs: [1512, 3780] },
+    settings: { steps: 200, selection: { mode: 'crop', budget: 240 } },
+  },
+  {
     name: 'read',
     why: 'what small marks look like, and other shapes beside the one that is meant',
     asked: { kinds: ['mark', 'number', 'word'] },
