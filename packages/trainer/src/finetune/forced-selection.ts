@@ -66,14 +66,19 @@ function firstOf(values: Float64Array, count: number): number[] {
   return places.sort((a, b) => values[a]! - values[b]!)
 }
 
-/** Grids whose blocks were asked for: samples of a run share a few. */
-const known = new Map<string, number[][]>()
+/** Blocks of grids that were asked for: samples of a run share a few. */
+const known = new Map<string, readonly (readonly number[])[]>()
+
+function blocksOf(grid: GridSize, block: number): readonly (readonly number[])[] {
+  const name = `${grid.height} ${grid.width} ${block}`
+  const blocks = known.get(name) ?? cutIntoBlocks(grid, block)
+  known.set(name, blocks)
+  return blocks
+}
 
 /** The patches of each block, row by row. */
-function blocksOf({ height, width }: GridSize, block: number): readonly (readonly number[])[] {
-  const name = `${height} ${width} ${block}`
-  const blocks = known.get(name) ?? []
-  if (known.has(name)) return blocks
+function cutIntoBlocks({ height, width }: GridSize, block: number): number[][] {
+  const blocks: number[][] = []
   for (let top = 0; top < height; top += block) {
     for (let left = 0; left < width; left += block) {
       const patches: number[] = []
@@ -84,7 +89,6 @@ function blocksOf({ height, width }: GridSize, block: number): readonly (readonl
       blocks.push(patches)
     }
   }
-  known.set(name, blocks)
   return blocks
 }
 

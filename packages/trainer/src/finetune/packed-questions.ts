@@ -3,7 +3,7 @@
 
 import { IGNORED, type SequencePart } from '@ps3js/language-model'
 import { concat, InvalidArgumentError, split, type Tensor, tidy } from '@ps3js/tensor'
-import type { PictureTokens, VilaHd } from '@ps3js/vila-hd'
+import { alignLabels, buildSequence, type PictureTokens, type VilaHd } from '@ps3js/vila-hd'
 
 export interface PackedQuestions {
   /** What the language model reads: [rows, D] */
@@ -11,7 +11,7 @@ export interface PackedQuestions {
   /** Beginnings, then one part for each text. */
   parts: SequencePart[]
   /** A label for each row of each part; `IGNORED` where none counts. */
-  labels: number[][]
+  labels: Int32Array[]
   /** The row behind the last one of each text. */
   ends: number[]
 }
@@ -30,28 +30,22 @@ export function packQuestions(
 ): PackedQuestions {
   const { imageTokenId, pictureEndIds } = model.config
   const beginnings: { ids: readonly number[]; low: Tensor | null }[] = []
-  const goOn = texts.map(({ ids, labels }, i) => {
-    const tag = ids.indexOf(imageTokenId)
-    if (tag < 0 || tag !== ids.lastIndexOf(imageTokenId)) {
-      throw new InvalidArgumentError(`question ${i} has not one picture tag: each is about one picture`)
-    }
+  const rowsOf = ({ ids, low }: (typeof beginnings)[number]) => ids.length + (low?.shape[0] ?? 0)
+  const goOn = texts.map(({ ids, labels = ids.map(() => IGNORED) }, i) => {
     const { low, high } = pictures[i]!
-    const before = ids.slice(0, tag)
-    const same = beginnings.findIndex((one) => one.low === low && one.ids.join() === before.join())
-    const after = same < 0 ? beginnings.push({ ids: before, low }) - 1 : same
-    const own = [...pictureEndIds, ...ids.slice(tag + 1)]
-    const silent = (high?.shape[0] ?? 0) + pictureEndIds.length
+    const segments = buildSequence(ids, { imageTokenId, pictures: 1 })
+    const tag = ids.indexOf(imageTokenId)
+    const begins = { ids: ids.slice(0, tag), low }
+    const same = beginnings.findIndex((one) => one.low === low && one.ids.join() === begins.ids.join())
+    const rows = alignLabels(segments, labels, () => model.pictureRows(pictures[i]!))
     return {
-      after,
+      after: same < 0 ? beginnings.push(begins) - 1 : same,
       high,
-      ids: own,
-      labels: [
-        ...Array<number>(silent).fill(IGNORED),
-        ...(labels?.slice(tag + 1) ?? own.slice(pictureEndIds.length).map(() => IGNORED)),
-      ],
+      ids: [...pictureEndIds, ...ids.slice(tag + 1)],
+      labels: rows.slice(rowsOf(begins)),
     }
   })
-  const begun = beginnings.map(({ ids, low }) => ids.length + (low?.shape[0] ?? 0))
+  const begun = beginnings.map(rowsOf)
   // A beginning without a row would be no part.
   const isEmpty = begun.some((length) => length === 0)
   if (isEmpty)
@@ -85,7 +79,7 @@ export function packQuestions(
     )
   })
   const labels = [
-    ...begun.map((length) => Array<number>(length).fill(IGNORED)),
+    ...begun.map((length) => new Int32Array(length).fill(IGNORED)),
     ...goOn.map(({ labels }) => labels),
   ]
   return { rows, parts, labels, ends }
