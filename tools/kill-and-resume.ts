@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Random } from '../packages/tensor/src/index.ts'
+import { expect } from 'vitest'
+import { Random } from '../packages/tensor/src/index.ts'
 
 /** What Node runs, to begin the run in a folder or to take it up: it prints a line for each step. */
 export type Program = (directory: string) => readonly string[]
@@ -45,8 +46,30 @@ export async function runOnce(
   })
 }
 
+/**
+ * Runs that were killed so often, together, end with the same bytes and the same logged steps as the one that ran through in
+ * `whole`; gives back their folders, which lie in `directory`.
+ */
+export async function expectSameEnds(
+  program: Program,
+  { directory, whole, kills: wanted }: { directory: string; whole: string; kills: number },
+): Promise<string[]> {
+  const expected = await runFingerprint(whole)
+  const logged = await loggedSteps(whole)
+  const { folders, kills } = await killAndResume(program, (i) => join(directory, `killed-${i}`), {
+    kills: wanted,
+    random: new Random(wanted),
+  })
+  expect(kills).toBeGreaterThanOrEqual(wanted)
+  for (const folder of folders) {
+    expect(await runFingerprint(folder)).toEqual(expected)
+    expect(await loggedSteps(folder)).toEqual(logged)
+  }
+  return folders
+}
+
 /** Kills the run at random moments until it was killed so often, in as many folders as that takes; gives back all. */
-export async function killAndResume(
+async function killAndResume(
   program: Program,
   folder: (i: number) => string,
   { kills: wanted, random }: { kills: number; random: Random },

@@ -6,17 +6,11 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShardWriter } from '@ps3js/data-pipeline'
-import { Random, useBackend } from '@ps3js/tensor'
+import { useBackend } from '@ps3js/tensor'
 import { saveVilaHd } from '@ps3js/vila-hd'
 import sharp from 'sharp'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import {
-  killAndResume,
-  loggedSteps,
-  type Program,
-  runFingerprint,
-  runOnce,
-} from '../../../../tools/kill-and-resume.ts'
+import { expectSameEnds, type Program, runFingerprint, runOnce } from '../../../../tools/kill-and-resume.ts'
 import { bundleForNode } from '../../../../tools/node-bundle.ts'
 import { byteTokenizer, picture, tinyAssistant } from '../../../../tools/tiny-vila-hd.ts'
 
@@ -82,15 +76,7 @@ checkpoint: { every: 2, keep: 2 }
     for (const file of ['optimizer.safetensors', 'lora/adapter_model.safetensors', 'llm/model.safetensors']) {
       expect(Object.keys(expected)).toContain(`checkpoints/step-00000008/${file}`)
     }
-    const { folders, kills } = await killAndResume(program, (i) => join(directory, `killed-${i}`), {
-      kills: KILLS,
-      random: new Random(KILLS),
-    })
-    expect(kills).toBeGreaterThanOrEqual(KILLS)
-    for (const folder of folders) {
-      expect(await runFingerprint(folder)).toEqual(expected)
-      expect(await loggedSteps(folder)).toEqual(await loggedSteps(whole))
-    }
+    await expectSameEnds(program, { directory, whole, kills: KILLS })
   },
   60_000 + KILLS * 30_000,
 )

@@ -3,10 +3,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Random } from '@ps3js/tensor'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
-  killAndResume,
+  expectSameEnds,
   loggedSteps,
   type Program,
   runFingerprint,
@@ -43,16 +42,7 @@ it(
   async () => {
     const expected = await runFingerprint(whole)
     expect(Object.keys(expected)).toContain('checkpoints/step-00000012/optimizer.safetensors')
-    const random = new Random(KILLS)
-    const { folders, kills } = await killAndResume(program, (i) => join(directory, `killed-${i}`), {
-      kills: KILLS,
-      random,
-    })
-    expect(kills).toBeGreaterThanOrEqual(KILLS)
-    const logged = await loggedSteps(whole)
-    for (const folder of folders) {
-      expect(await runFingerprint(folder)).toEqual(expected)
-      expect(await loggedSteps(folder)).toEqual(logged)
+    for (const folder of await expectSameEnds(program, { directory, whole, kills: KILLS })) {
       expect(await eventSteps(folder)).toEqual(await eventSteps(whole))
     }
   },
