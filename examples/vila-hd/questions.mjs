@@ -11,7 +11,7 @@ const MANY = 60
  */
 export function askedPicture({ seed, index, size, split, count, kinds, needs, isBlind = false }) {
   const random = pictureRandom(seed, index)
-  const drawn = drawMarks({ random, size, split })
+  const drawn = drawMarks({ random, size, split, needs })
   const rows = askQuestions(drawn.objects, { kind: 'marks', random, count: MANY, longSide: size })
   const image = isBlind ? greySquare(size) : drawn.image
   const isWanted = ({ kind, minResolution }) =>

@@ -1,9 +1,15 @@
 // Coloured shapes that each carry a dot and a label, of a size for every resolution: the toy that questions are about.
 // Drawn straight into RGB bytes, whole pictures of 4K in a fraction of the time that scenes take.
 import { InvalidArgumentError, type Random } from '@ps3js/tensor'
-import { inkOn, type Rgb, shadeOf } from './colors.ts'
+import { type Rgb, shadeOf } from './colors.ts'
 import { GLYPH_ROWS, GLYPH_X_ROWS, isInk, textColumns } from './glyphs.ts'
-import { MIN_OBJECT_PIXELS, MIN_X_HEIGHT_PIXELS, minResolution, RESOLUTIONS } from './resolution.ts'
+import {
+  MIN_OBJECT_PIXELS,
+  MIN_X_HEIGHT_PIXELS,
+  minResolution,
+  RESOLUTIONS,
+  type Resolution,
+} from './resolution.ts'
 import { COLORS, COMBINATIONS, noise, SHAPES, type ShapesPicture } from './shapes.ts'
 import { pick, splitOfWord } from './splits.ts'
 import type { Box, RgbPicture, Split, SynthObject } from './types.ts'
@@ -13,8 +19,10 @@ type Color = (typeof COLORS)[number]
 
 const KINDS = Object.keys(SHAPES) as (keyof typeof SHAPES)[]
 
-/** Four kinds of shapes, one of the first, two of the second ...: every number is as often the answer. */
-const MEMBERS = [1, 2, 3, 4]
+/** So many of each kind of shape, each of another colour: every number is as often the answer. */
+const MEMBERS = [1, 2, 4]
+/** Seven of seven combinations are trained; of held-out ones, of which a kind has only two, at least so many. */
+const OF_SPLIT: Record<Split, number> = { train: 7, heldout: 4 }
 const CELLS = 5
 
 /** Longest word on a label, in letters. */
@@ -34,23 +42,27 @@ export interface DrawMarksOptions {
   /** Width and height in pixels, at least 512. Default 3780. */
   size?: number
   split?: Split
+  /** Long sides, in pixels, of which a dot or a label needs one to be told. Default: all, evenly. */
+  needs?: readonly Resolution[]
 }
 
 /**
- * Draws ten shapes on noise. Objects are shapes, dots and labels; a dot and a label lie within their shape's box.
+ * Draws seven shapes of different colours on noise. Objects are shapes, dots and labels; a dot and a label lie within their
+ * shape's box.
  * @throws InvalidArgumentError when the picture is too small
  */
-export function drawMarks({ random, size = 3780, split = 'train' }: DrawMarksOptions): ShapesPicture {
+export function drawMarks({
+  random,
+  size = 3780,
+  split = 'train',
+  needs = RESOLUTIONS,
+}: DrawMarksOptions): ShapesPicture {
   if (!Number.isInteger(size) || size < 512)
     throw new InvalidArgumentError(`size ${size} must be a whole number of at least 512 pixels`)
   const image = ground(random, size)
   const cell = size / CELLS
   const places = random.shuffle(Array.from({ length: CELLS * CELLS }, (_, i) => i))
-  const kinds = random.shuffle([...KINDS]).slice(0, MEMBERS.length)
-  const members = kinds.flatMap((kind, i) => {
-    const combinations = random.shuffle(COMBINATIONS[split].filter((one) => one.kind === kind))
-    return Array.from({ length: MEMBERS[i]! }, (_, k) => combinations[k % combinations.length]!)
-  })
+  const members = combine(random, split)
   const objects = members.flatMap(({ color, kind }, i) => {
     // Odd, so that a centre pixel exists and every shape touches all four sides of its box.
     const side = Math.floor(cell * (0.25 + 0.17 * random.uniform())) | 1
@@ -64,16 +76,34 @@ export function drawMarks({ random, size = 3780, split = 'train' }: DrawMarksOpt
     // One in the upper half, the other in the lower.
     const half = Math.floor(side / 2)
     const [dotTop, labelTop] = random.integer(2) ? [y, y + half] : [y + half, y]
-    const colors = random.shuffle(COLORS.filter((one) => one !== color))
-    const dot = addDot(image, [x, dotTop, x + side, dotTop + half], colors[0]!, random)
-    const label = addLabel(image, [x, labelTop, x + side, labelTop + half], colors[1]!, split, random)
+    const other = pick(
+      random,
+      COLORS.filter((one) => one !== color),
+    )
+    const dot = addDot(image, [x, dotTop, x + side, dotTop + half], other, needs, random)
+    const label = addLabel(image, [x, labelTop, x + side, labelTop + half], split, needs, random)
     return [
       { ...shape, minResolution: minResolution(size, side, MIN_OBJECT_PIXELS), split },
       { ...dot, caption: `the dot on ${name}`, split },
       { ...label, caption: `the label on ${name}`, split },
     ]
   })
-  return { image, objects, globalCaption: `coloured shapes: ${kinds.join(', ')}` }
+  const kinds = new Set(members.map(({ kind }) => kind))
+  return { image, objects, globalCaption: `coloured shapes: ${[...kinds].join(', ')}` }
+}
+
+/** Shapes of as many colours: with a colour alone one knows which is meant, and with its form too. */
+function combine(random: Random, split: Split) {
+  for (;;) {
+    const [kinds, colors] = [random.shuffle([...KINDS]), random.shuffle([...COLORS])]
+    const members = MEMBERS.flatMap((count, i) => Array<(typeof KINDS)[number]>(count).fill(kinds[i]!)).map(
+      (kind, i) => ({ kind, color: colors[i]! }),
+    )
+    const ofSplit = members.filter((member) =>
+      COMBINATIONS[split].some(({ color, kind }) => color === member.color && kind === member.kind),
+    )
+    if (ofSplit.length >= OF_SPLIT[split]) return members
+  }
 }
 
 const TILE = 512
@@ -94,64 +124,76 @@ function ground(random: Random, size: number): RgbPicture {
 }
 
 /** What an object of `needed` pixels measures in a picture of `size`, evenly over resolutions and magnitudes in each. */
-function extentOf(random: Random, size: number, needed: number): number {
+function extentOf(random: Random, size: number, needed: number, needs: readonly Resolution[]): number {
   const finest = FINEST * size
-  const steps = RESOLUTIONS.filter((_, i) => i === 0 || RESOLUTIONS[i - 1]! < finest)
-  const i = random.integer(steps.length)
-  const high = Math.min(steps[i]!, finest)
-  const low = i === 0 ? 0.8 * high : RESOLUTIONS[i - 1]! * 1.001
+  const below = (resolution: Resolution) => RESOLUTIONS[RESOLUTIONS.indexOf(resolution) - 1]
+  const resolution = pick(
+    random,
+    needs.filter((one) => (below(one) ?? 0) < finest),
+  )
+  const high = Math.min(resolution, finest)
+  const low = 1.001 * (below(resolution) ?? 0.8 * high)
   return (needed * size) / (low * (high / low) ** random.uniform())
 }
 
 type Part = Omit<SynthObject, 'caption' | 'split'>
 
 /** A dot somewhere in the area. */
-function addDot(image: RgbPicture, area: Box, color: Color, random: Random): Part {
+function addDot(
+  image: RgbPicture,
+  area: Box,
+  color: Color,
+  needs: readonly Resolution[],
+  random: Random,
+): Part {
   const size = image.width
   const room = area[3] - area[1]
-  const side = Math.min(Math.round(extentOf(random, size, MIN_OBJECT_PIXELS)), room - 2)
+  const side = Math.min(Math.round(extentOf(random, size, MIN_OBJECT_PIXELS, needs)), room - 2)
   const box = placeIn(area, side, side, random)
   const isDisc = (x: number, y: number) => (2 * x - side) ** 2 + (2 * y - side) ** 2 <= side ** 2
   paint(image, box, isDisc, shadeOf(random, color))
   return { box, text: '', color, kind: 'dot', minResolution: minResolution(size, side, MIN_OBJECT_PIXELS) }
 }
 
-/** A plate with a number or a short word somewhere in the area. */
-function addLabel(image: RgbPicture, area: Box, color: Color, split: Split, random: Random): Part {
+/** A black plate with a digit or a short word in white somewhere in the area. */
+function addLabel(
+  image: RgbPicture,
+  area: Box,
+  split: Split,
+  needs: readonly Resolution[],
+  random: Random,
+): Part {
   const size = image.width
-  const text = random.integer(2) ? pick(random, NUMBERS[split]) : pick(random, SHORT_WORDS[split])
+  const text = random.integer(2) ? String(random.integer(10)) : pick(random, SHORT_WORDS[split])
   const [columns, rows] = [textColumns(text) + 2, GLYPH_ROWS + 2]
   // Pixels for each column and row, no more than there is room for.
   const unit = Math.min(
-    extentOf(random, size, MIN_X_HEIGHT_PIXELS) / GLYPH_X_ROWS,
+    extentOf(random, size, MIN_X_HEIGHT_PIXELS, needs) / GLYPH_X_ROWS,
     (area[2] - area[0]) / columns,
     (area[3] - area[1]) / rows,
   )
   const box = placeIn(area, Math.floor(columns * unit), Math.floor(rows * unit), random)
-  const shade = shadeOf(random, color)
-  paint(image, box, () => true, shade)
+  const color = 'black'
+  paint(image, box, () => true, shadeOf(random, color))
   const isLetter = (x: number, y: number) => {
     const [column, row] = [Math.floor(x / unit) - 1, Math.floor(y / unit) - 1]
     return column >= 0 && column < columns - 2 && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
   }
-  paint(image, box, isLetter, inkOn(shade))
-  const needs = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
-  return { box, text, color, kind: 'label', minResolution: needs }
+  paint(image, box, isLetter, shadeOf(random, 'white'))
+  const needed = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
+  return { box, text, color, kind: 'label', minResolution: needed }
 }
 
-const ofSplits = (texts: readonly string[]): Record<Split, string[]> => ({
-  train: texts.filter((text) => splitOfWord(text) === 'train'),
-  heldout: texts.filter((text) => splitOfWord(text) === 'heldout'),
-})
-
-/** Held out are numbers, not digits: 10 to 99. */
-const NUMBERS = ofSplits(Array.from({ length: 90 }, (_, i) => String(10 + i)))
-
-const SHORT_WORDS = ofSplits(
-  [...new Set(Object.values(WORDS).flatMap((words) => words.map((word) => word.toUpperCase())))].filter(
-    (word) => word.length <= LONGEST_WORD,
+const ofLength = (split: Split): string[] => [
+  ...new Set(
+    Object.values(WORDS)
+      .flat()
+      .filter((word) => word.length <= LONGEST_WORD && splitOfWord(word) === split)
+      .map((word) => word.toUpperCase()),
   ),
-)
+]
+
+const SHORT_WORDS: Record<Split, string[]> = { train: ofLength('train'), heldout: ofLength('heldout') }
 
 function placeIn([x1, y1, x2, y2]: Box, width: number, height: number, random: Random): Box {
   const x = x1 + random.integer(x2 - x1 - width + 1)

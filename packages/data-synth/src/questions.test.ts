@@ -121,7 +121,9 @@ describe('askQuestions', () => {
       for (const kind of ['scenes', 'marks'] as const)
         for (const row of (await ask(kind, 1, split)).rows)
           if (row.kind === 'word' || row.kind === 'number')
-            for (const word of row.answer.split(' ')) expect(splitOfWord(word), word).toBe(split)
+            for (const word of row.answer.split(' '))
+              // Digits are of both.
+              if (word.length > 1) expect(splitOfWord(word), word).toBe(split)
   })
 
   it('says what it cannot do', () => {
@@ -135,10 +137,10 @@ describe('a reader without eyes', () => {
   /** Chance, and what a guesser may reach: the rest is noise of the sample and colours that a kind of thing has not. */
   const MOST: Record<QuestionKind, number> = {
     word: 0.05,
-    number: 0.05,
+    number: 1 / 10 + 0.06,
     mark: 1 / 8 + 0.06,
     color: 1 / 8 + 0.08,
-    count: 1 / 4 + 0.06,
+    count: 1 / 3 + 0.06,
     compare: 1 / 2 + 0.06,
   }
 

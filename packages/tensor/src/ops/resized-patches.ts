@@ -2,7 +2,7 @@
 // Shapes: B pictures of H x W pixels, resized to R rows and C columns of pixels, p the side of a patch.
 
 import type { Tensor } from '@tensorflow/tfjs-core'
-import { tensor1d, tensor2d, tidy } from '../tf.ts'
+import { concat, tensor1d, tensor2d, tidy } from '../tf.ts'
 import { fusedKernel } from './kernel.ts'
 
 /** Four source positions and weights for every row or column of the resized picture. */
@@ -29,25 +29,28 @@ export function resizedPatches(options: ResizedPatchesOptions): Tensor | null {
   const fused = fusedKernel('PS3ResizedPatches')
   if (!fused) return null
   const { pictures, height, width, rows, columns, patchSize, factors, shifts } = options
-  // TensorFlow's addon takes no bytes: four to an integer.
-  const words = Math.ceil((height * width * 3) / 4)
-  const packed = new Int32Array(pictures.length * words)
-  const bytes = new Uint8Array(packed.buffer)
-  pictures.forEach((picture, i) => {
-    bytes.set(picture, i * words * 4)
+  return tidy(() => {
+    const taps = {
+      sizes: tensor1d([height, width, patchSize], 'int32'),
+      rowPositions: tensor1d(rows.positions, 'int32'),
+      columnPositions: tensor1d(columns.positions, 'int32'),
+      rowWeights: tensor1d(Float32Array.from(rows.weights)),
+      columnWeights: tensor1d(Float32Array.from(columns.weights)),
+      affine: tensor1d([...factors, ...shifts]),
+    }
+    // One by one: a batch would first have to be copied together, 43 MB for each picture of 4K.
+    const patches = pictures.map((picture) => {
+      const words = wordsOf(picture)
+      return fused({ pictures: tensor2d(words, [1, words.length], 'int32'), ...taps }, {})
+    })
+    return concat(patches, 0)
   })
-  return tidy(() =>
-    fused(
-      {
-        pictures: tensor2d(packed, [pictures.length, words], 'int32'),
-        sizes: tensor1d([height, width, patchSize], 'int32'),
-        rowPositions: tensor1d(rows.positions, 'int32'),
-        columnPositions: tensor1d(columns.positions, 'int32'),
-        rowWeights: tensor1d(Float32Array.from(rows.weights)),
-        columnWeights: tensor1d(Float32Array.from(columns.weights)),
-        affine: tensor1d([...factors, ...shifts]),
-      },
-      {},
-    ),
-  )
+}
+
+/** Four bytes to an integer, as TensorFlow's addon takes no bytes: the same memory where it can be read so. */
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array | Uint8ClampedArray): Int32Array {
+  if (byteOffset % 4 === 0 && byteLength % 4 === 0) return new Int32Array(buffer, byteOffset, byteLength / 4)
+  const words = new Int32Array(Math.ceil(byteLength / 4))
+  new Uint8Array(words.buffer).set(new Uint8Array(buffer, byteOffset, byteLength))
+  return words
 }

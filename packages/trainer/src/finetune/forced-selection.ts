@@ -33,15 +33,14 @@ export function forcedSelection(options: ForcedSelection): PatchSelection {
   const indices = grids.map((grid, scale) => {
     const cells = blocksOf(grid, block)
     const score = probabilities ? probable(probabilities, grid) : near(boxes, imageSize, grid)
-    const tierOf = (patches: readonly number[]) => {
-      for (let tier = 0; tier < tiers.length; tier++) {
-        const map = tiers[tier]![scale]!
-        for (const patch of patches) if (map[patch] === 1) return tier
-      }
-      return tiers.length
-    }
-    // Any tier outweighs any score.
-    const rank = Float64Array.from(cells, (patches) => tierOf(patches) * FAR - score(patches[0]!))
+    const tierOf = firstTiers(tiers.map((maps) => maps[scale]!))
+    const rank = new Float64Array(cells.length)
+    cells.forEach((patches, cell) => {
+      let tier = tiers.length
+      for (const patch of patches) tier = Math.min(tier, tierOf[patch]!)
+      // Any tier outweighs any score.
+      rank[cell] = tier * FAR - score(patches[0]!)
+    })
     const taken: number[] = []
     for (const cell of firstOf(rank, budget[scale]! / block ** 2 + partialBlocks(grid, block))) {
       taken.push(...cells[cell]!)
@@ -51,7 +50,17 @@ export function forcedSelection(options: ForcedSelection): PatchSelection {
   return { indices }
 }
 
-/** Above every distance in patches, and every probability. */
+/** Of each patch the first map that has it; their number where none does. */
+function firstTiers(maps: readonly Uint8Array[]): Uint8Array {
+  const tiers = new Uint8Array(maps[0]!.length).fill(maps.length)
+  for (let tier = maps.length - 1; tier >= 0; tier--) {
+    const map = maps[tier]!
+    for (let patch = 0; patch < map.length; patch++) if (map[patch] === 1) tiers[patch] = tier
+  }
+  return tiers
+}
+
+/** Above every squared distance in patches, and every probability. */
 const FAR = 1e6
 
 /** Blocks that the grid's right and bottom edges may cut. */
@@ -108,6 +117,10 @@ function near(boxes: readonly Box[], imageSize: GridSize, grid: GridSize): (patc
   if (centres.length === 0) centres.push([grid.width / 2, grid.height / 2])
   return (patch) => {
     const [row, column] = [Math.floor(patch / grid.width), patch % grid.width]
-    return -Math.min(...centres.map(([cx, cy]) => Math.hypot(column + 0.5 - cx, row + 0.5 - cy)))
+    // Distances squared: a root for each of 72,900 patches takes longer than all the rest.
+    let nearest = FAR
+    for (const [cx, cy] of centres)
+      nearest = Math.min(nearest, (column + 0.5 - cx) ** 2 + (row + 0.5 - cy) ** 2)
+    return -nearest
   }
 }

@@ -30,8 +30,9 @@ import { packQuestions } from './packed-questions.ts'
 import { type QuestionBatch, regionOf } from './rows.ts'
 
 /**
- * What a question is answered from, besides the low-res tokens: nothing; the patches around what is asked about; those, then
- * distractors, then the most probable; or the most probable alone, as when it is asked later.
+ * What a question is answered from, besides the low-res tokens: nothing; the patches nearest to what is asked about and to
+ * distractors; what is asked about and where it lies, then distractors, then the most probable; or the most probable alone, as
+ * when it is asked later.
  */
 export type SelectionMode = 'none' | 'crop' | 'forced' | 'predicted'
 
@@ -42,7 +43,7 @@ export interface QuestionForwardOptions {
     budget?: number | undefined
     /** Whether the language model reads the low-res tokens too; where it learns to read patches they are in the way. */
     lowRes?: boolean | undefined
-    /** Most of a sample's distractors that `forced` takes. */
+    /** Most of a sample's distractors that `crop` and `forced` take. */
     distractors: number
   }
   prompt: {
@@ -177,7 +178,7 @@ function choose(
     const { image, boxes, distractors } = sample
     const taken = random.shuffle([...distractors]).slice(0, most)
     return forcedSelection({
-      boxes,
+      boxes: mode === 'crop' ? [...boxes, ...taken] : boxes,
       others: mode === 'crop' ? [] : [regionOf(sample), ...taken.map((box) => [box])],
       imageSize: image,
       grids,

@@ -190,8 +190,8 @@ describe('fineTuneStep', () => {
   it('takes what its mode says', async () => {
     const assistant = tinyAssistant()
     const batch = tinyBatch(assistant, 1)
-    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], budget = 40) => {
-      const { selections } = await step(assistant, batch, { selection: { mode, budget, distractors: 1 } })
+    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], distractors = 1) => {
+      const { selections } = await step(assistant, batch, { selection: { mode, budget: 40, distractors } })
       expect(selections![0]!.indices.map(({ length }) => length)).toEqual([8, 32])
       const [x1, y1] = box as [number, number]
       const inside = [0, 1, 2].flatMap((r) => [0, 1, 2].map((c) => (y1 / 4 + r) * 16 + x1 / 4 + c))
@@ -201,7 +201,9 @@ describe('fineTuneStep', () => {
     expect(await share('crop', boxes[0]!)).toBe(1)
     expect(await share('forced', boxes[0]!)).toBe(1)
     expect(await share('forced', distractors[0]!)).toBeGreaterThan(0.6)
-    expect(await share('crop', distractors[0]!)).toBeLessThan(0.5)
+    expect(await share('crop', distractors[0]!, 0)).toBeLessThan(0.5)
+    // Both in full, where there is room for both.
+    expect(await share('crop', distractors[0]!)).toBe(1)
     expect(await share('predicted', boxes[0]!)).toBeLessThan(1)
     const blind = await step(assistant, batch, { selection: { mode: 'none', distractors: 0 } })
     expect(blind.selections).toBeNull()
