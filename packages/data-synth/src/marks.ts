@@ -35,7 +35,7 @@ const LONGEST_WORD = 4
 const FINEST = 0.6
 
 /** Specks, as a share of a shape's box: where a scale skips pixels, the one that it takes of a dot tells nothing. */
-const SPECKLED = 0.25
+const SPECKLED = 0.12
 
 export interface DrawMarksOptions {
   random: Random
@@ -70,7 +70,6 @@ export function drawMarks({
     const x = Math.floor((place % CELLS) * cell + random.uniform() * (cell - side))
     const y = Math.floor(Math.floor(place / CELLS) * cell + random.uniform() * (cell - side))
     const box: Box = [x, y, x + side, y + side]
-    paintShape(image, box, SHAPES[kind], shadeOf(random, color), random)
     const name = `the ${color} ${kind}`
     const shape = { box, caption: name, text: '', color, kind }
     // One in the upper half, the other in the lower.
@@ -80,12 +79,15 @@ export function drawMarks({
       random,
       COLORS.filter((one) => one !== color),
     )
-    const dot = addDot(image, [x, dotTop, x + side, dotTop + half], other, needs, random)
-    const label = addLabel(image, [x, labelTop, x + side, labelTop + half], split, needs, random)
+    const dot = placeDot(size, [x, dotTop, x + side, dotTop + half], other, needs, random)
+    const label = placeLabel(size, [x, labelTop, x + side, labelTop + half], split, needs, random)
+    paintShape(image, box, SHAPES[kind], color, [dot.box, label.box], random)
+    paintDot(image, dot, random)
+    paintLabel(image, label, random)
     return [
       { ...shape, minResolution: minResolution(size, side, MIN_OBJECT_PIXELS), split },
-      { ...dot, caption: `the dot on ${name}`, split },
-      { ...label, caption: `the label on ${name}`, split },
+      { ...withoutUnit(dot), caption: `the dot on ${name}`, split },
+      { ...withoutUnit(label), caption: `the label on ${name}`, split },
     ]
   })
   const kinds = new Set(members.map(({ kind }) => kind))
@@ -136,52 +138,67 @@ function extentOf(random: Random, size: number, needed: number, needs: readonly 
   return (needed * size) / (low * (high / low) ** random.uniform())
 }
 
-type Part = Omit<SynthObject, 'caption' | 'split'>
+interface Part extends Omit<SynthObject, 'caption' | 'split'> {
+  /** Pixels of a dot's width, or of one column of a label's letters. */
+  unit: number
+}
+
+const withoutUnit = ({ unit, ...part }: Part) => part
 
 /** A dot somewhere in the area. */
-function addDot(
-  image: RgbPicture,
+function placeDot(
+  size: number,
   area: Box,
   color: Color,
   needs: readonly Resolution[],
   random: Random,
-): Part {
-  const size = image.width
+): Part & { color: Color } {
   const room = area[3] - area[1]
-  const side = Math.min(Math.round(extentOf(random, size, MIN_OBJECT_PIXELS, needs)), room - 2)
-  const box = placeIn(area, side, side, random)
-  const isDisc = (x: number, y: number) => (2 * x - side) ** 2 + (2 * y - side) ** 2 <= side ** 2
-  paint(image, box, isDisc, shadeOf(random, color))
-  return { box, text: '', color, kind: 'dot', minResolution: minResolution(size, side, MIN_OBJECT_PIXELS) }
+  const unit = Math.min(Math.round(extentOf(random, size, MIN_OBJECT_PIXELS, needs)), room - 2)
+  const box = placeIn(area, unit, unit, random)
+  const needed = minResolution(size, unit, MIN_OBJECT_PIXELS)
+  return { box, text: '', color, kind: 'dot', minResolution: needed, unit }
 }
 
-/** A black plate with a digit or a short word in white somewhere in the area. */
-function addLabel(
+function paintDot(
   image: RgbPicture,
+  { box, color, unit }: ReturnType<typeof placeDot>,
+  random: Random,
+): void {
+  const isDisc = (x: number, y: number) => (2 * x - unit) ** 2 + (2 * y - unit) ** 2 <= unit ** 2
+  paint(image, box, isDisc, shadeOf(random, color))
+}
+
+/** A label with a digit or a short word somewhere in the area. */
+function placeLabel(
+  size: number,
   area: Box,
   split: Split,
   needs: readonly Resolution[],
   random: Random,
 ): Part {
-  const size = image.width
   const text = random.integer(2) ? String(random.integer(10)) : pick(random, SHORT_WORDS[split])
   const [columns, rows] = [textColumns(text) + 2, GLYPH_ROWS + 2]
-  // Pixels for each column and row, no more than there is room for.
+  // No more than there is room for.
   const unit = Math.min(
     extentOf(random, size, MIN_X_HEIGHT_PIXELS, needs) / GLYPH_X_ROWS,
     (area[2] - area[0]) / columns,
     (area[3] - area[1]) / rows,
   )
   const box = placeIn(area, Math.floor(columns * unit), Math.floor(rows * unit), random)
-  const color = 'black'
-  paint(image, box, () => true, shadeOf(random, color))
+  const needed = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
+  return { box, text, color: 'black', kind: 'label', minResolution: needed, unit }
+}
+
+/** White on black: what is written is hard enough to make out in one pair of colours. */
+function paintLabel(image: RgbPicture, { box, text, unit }: Part, random: Random): void {
+  paint(image, box, () => true, shadeOf(random, 'black'))
+  const columns = textColumns(text)
   const isLetter = (x: number, y: number) => {
     const [column, row] = [Math.floor(x / unit) - 1, Math.floor(y / unit) - 1]
-    return column >= 0 && column < columns - 2 && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
+    return column >= 0 && column < columns && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
   }
   paint(image, box, isLetter, shadeOf(random, 'white'))
-  const needed = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
-  return { box, text, color, kind: 'label', minResolution: needed }
 }
 
 const ofLength = (split: Split): string[] => [
@@ -218,17 +235,27 @@ function paint(
   }
 }
 
-/** A shape, and specks of all colours over its box. */
+/** A shape, its colour around each of its marks too, and specks of all colours over its box. */
 function paintShape(
   image: RgbPicture,
   box: Box,
   inside: (x: number, y: number) => boolean,
-  color: Rgb,
+  color: Color,
+  marks: readonly Box[],
   random: Random,
 ): void {
   const [left, top, right, bottom] = box
   const centre = (right - left) / 2
-  paint(image, box, (x, y) => inside((x - centre) / (centre - 0.5), (y - centre) / (centre - 0.5)), color)
+  const shade = shadeOf(random, color)
+  paint(image, box, (x, y) => inside((x - centre) / (centre - 0.5), (y - centre) / (centre - 0.5)), shade)
+  for (const [x1, y1, x2, y2] of marks) {
+    const margin = y2 - y1
+    const around: Box = [
+      ...([Math.max(left, x1 - margin), Math.max(top, y1 - margin)] as const),
+      ...([Math.min(right, x2 + margin), Math.min(bottom, y2 + margin)] as const),
+    ]
+    paint(image, around, () => true, shade)
+  }
   const grain = Math.max(1, Math.round(image.width / 1260))
   const [columns, rows] = [Math.floor((right - left) / grain), Math.floor((bottom - top) / grain)]
   for (let i = Math.floor(SPECKLED * columns * rows); i > 0; i--) {

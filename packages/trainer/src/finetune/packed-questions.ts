@@ -17,7 +17,8 @@ export interface PackedQuestions {
 }
 
 /**
- * Texts with one picture tag each; the i-th shows the i-th picture. Pictures whose `low` is the very same tensor are one.
+ * Texts with one picture tag each; the i-th shows the i-th picture. Pictures whose `low`, or `high`, are the very same tensor
+ * are read once.
  * Differentiable. Dispose `rows`.
  *
  * @param texts token ids, and where they count a label for each
@@ -29,18 +30,22 @@ export function packQuestions(
   pictures: readonly PictureTokens[],
 ): PackedQuestions {
   const { imageTokenId, pictureEndIds } = model.config
-  const beginnings: { ids: readonly number[]; low: Tensor | null }[] = []
-  const rowsOf = ({ ids, low }: (typeof beginnings)[number]) => ids.length + (low?.shape[0] ?? 0)
+  const beginnings: { ids: readonly number[]; low: Tensor | null; high: Tensor | null }[] = []
+  const rowsOf = ({ ids, low, high }: (typeof beginnings)[number]) =>
+    ids.length + (low?.shape[0] ?? 0) + (high?.shape[0] ?? 0)
+  const isShared = (high: Tensor | null) => pictures.filter((one) => one.high === high).length > 1
   const goOn = texts.map(({ ids, labels = ids.map(() => IGNORED) }, i) => {
     const { low, high } = pictures[i]!
     const segments = buildSequence(ids, { imageTokenId, pictures: 1 })
     const tag = ids.indexOf(imageTokenId)
-    const begins = { ids: ids.slice(0, tag), low }
-    const same = beginnings.findIndex((one) => one.low === low && one.ids.join() === begins.ids.join())
+    const begins = { ids: ids.slice(0, tag), low, high: isShared(high) ? high : null }
+    const same = beginnings.findIndex(
+      (one) => one.low === low && one.high === begins.high && one.ids.join() === begins.ids.join(),
+    )
     const rows = alignLabels(segments, labels, () => model.pictureRows(pictures[i]!))
     return {
       after: same < 0 ? beginnings.push(begins) - 1 : same,
-      high,
+      high: begins.high ? null : high,
       ids: [...pictureEndIds, ...ids.slice(tag + 1)],
       labels: rows.slice(rowsOf(begins)),
     }
@@ -69,9 +74,10 @@ export function packQuestions(
     const text = split(model.llm.embed(runs.flat()), lengths, 0) as Tensor[]
     return concat(
       [
-        ...beginnings.flatMap(({ low }, i) => [
+        ...beginnings.flatMap(({ low, high }, i) => [
           ...(lengths[i]! > 0 ? [text[i]!] : []),
           ...(low ? [low] : []),
+          ...(high ? [high] : []),
         ]),
         ...goOn.flatMap(({ high }, i) => [...(high ? [high] : []), text[beginnings.length + i]!]),
       ],

@@ -53,7 +53,7 @@ async function alongGradient(
   const parameter = new Map(assistant.model.namedParameters()).get(path)!
   const start = Float32Array.from(await tensorData(parameter.value))
   const length = Math.hypot(...gradient)
-  const h = 1e-2
+  const h = 2e-3
   const at = async (sign: number) => {
     parameter.set(start.map((value, i) => value + (sign * h * gradient[i]!) / length))
     return (await step(assistant, batch, options)).losses.total
@@ -190,8 +190,8 @@ describe('fineTuneStep', () => {
   it('takes what its mode says', async () => {
     const assistant = tinyAssistant()
     const batch = tinyBatch(assistant, 1)
-    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], distractors = 1) => {
-      const { selections } = await step(assistant, batch, { selection: { mode, budget: 40, distractors } })
+    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], asked = batch) => {
+      const { selections } = await step(assistant, asked, { selection: { mode, budget: 40, distractors: 1 } })
       expect(selections![0]!.indices.map(({ length }) => length)).toEqual([8, 32])
       const [x1, y1] = box as [number, number]
       const inside = [0, 1, 2].flatMap((r) => [0, 1, 2].map((c) => (y1 / 4 + r) * 16 + x1 / 4 + c))
@@ -201,9 +201,10 @@ describe('fineTuneStep', () => {
     expect(await share('crop', boxes[0]!)).toBe(1)
     expect(await share('forced', boxes[0]!)).toBe(1)
     expect(await share('forced', distractors[0]!)).toBeGreaterThan(0.6)
-    expect(await share('crop', distractors[0]!, 0)).toBeLessThan(0.5)
-    // Both in full, where there is room for both.
+    // What the batch's other question about the picture asks for.
     expect(await share('crop', distractors[0]!)).toBe(1)
+    const one = { samples: batch.samples.slice(0, 1), ids: batch.ids.slice(0, 1) }
+    expect(await share('crop', distractors[0]!, one)).toBeLessThan(0.5)
     expect(await share('predicted', boxes[0]!)).toBeLessThan(1)
     const blind = await step(assistant, batch, { selection: { mode: 'none', distractors: 0 } })
     expect(blind.selections).toBeNull()
@@ -215,7 +216,7 @@ describe('fineTuneStep', () => {
     const batch = tinyBatch(assistant, 2)
     await expectNoLeak(async () => {
       const rows = async (lowRes: boolean) => {
-        const selection = { mode: 'crop' as const, budget: 40, distractors: 0, lowRes }
+        const selection = { mode: 'predicted' as const, budget: 40, distractors: 0, lowRes }
         const found = await step(assistant, batch, { selection })
         return found.rows
       }
