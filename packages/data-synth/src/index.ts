@@ -1,6 +1,6 @@
 // @ps3js/data-synth: synthetic high-resolution scenes and documents with exact boxes, captions and texts.
 
-export { type DrawMarksOptions, drawMarks } from './marks.ts'
+export { type DrawMarkOptions, type DrawMarksOptions, drawMark, drawMarks } from './marks.ts'
 export { PICTURE_KINDS, type PictureKind, type SynthesizeOptions } from './options.ts'
 export { type DrawPictureOptions, drawPicture, type SynthPicture } from './picture.ts'
 export type { QuestionKind } from './question-kinds.ts'
@@ -13,6 +13,12 @@ export {
   type Resolution,
 } from './resolution.ts'
 export { pictureRandom } from './seeding.ts'
-export { type DrawShapesOptions, drawShapes, type ShapesPicture, shapeCaptions } from './shapes.ts'
+export {
+  COLORS as SHAPE_COLORS,
+  type DrawShapesOptions,
+  drawShapes,
+  type ShapesPicture,
+  shapeCaptions,
+} from './shapes.ts'
 export { synthesize } from './synthesize.ts'
 export type { Box, RgbPicture, Split, SynthObject } from './types.ts'

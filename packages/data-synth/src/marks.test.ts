@@ -2,13 +2,13 @@
 import { InvalidArgumentError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
 import { isInk, textColumns } from './glyphs.ts'
-import { drawMarks } from './marks.ts'
+import { drawMark, drawMarks } from './marks.ts'
 import { RESOLUTIONS } from './resolution.ts'
 import { pictureRandom } from './seeding.ts'
 import { shapeCaptions } from './shapes.ts'
 import { splitOfWord } from './splits.ts'
 
-const pictures = Array.from({ length: 6 }, (_, i) => drawMarks({ random: pictureRandom(1, i), size: 3780 }))
+const pictures = Array.from({ length: 10 }, (_, i) => drawMarks({ random: pictureRandom(1, i), size: 3780 }))
 
 describe('drawMarks', () => {
   it('puts a dot and a label on each of seven shapes of different colours, apart from each other', () => {
@@ -82,5 +82,38 @@ describe('drawMarks', () => {
     expect(Buffer.compare(once.image.data, again.image.data)).toBe(0)
     expect(Buffer.compare(once.image.data, other.image.data)).not.toBe(0)
     expect(() => drawMarks({ random: pictureRandom(0, 0), size: 511 })).toThrow(InvalidArgumentError)
+  })
+})
+
+describe('drawMark', () => {
+  const marks = Array.from({ length: 200 }, (_, i) => {
+    const kind = i % 2 ? 'dot' : 'label'
+    return { kind, ...drawMark({ random: pictureRandom(3, i), kind, on: 'red' }) }
+  })
+
+  it('draws one dot of another colour, or one character on black', () => {
+    for (const { kind, color, text, image } of marks) {
+      expect(image.data.length).toBe(56 * 56 * 3)
+      expect(
+        kind === 'dot' ? text === '' && color !== 'red' : /^[0-9A-Z]$/.test(text) && color === 'black',
+      ).toBe(true)
+      // A shade of red is what the most pixels have.
+      const counts = new Map<string, number>()
+      for (let at = 0; at < image.data.length; at += 3) {
+        const pixel = image.data.subarray(at, at + 3).join()
+        counts.set(pixel, (counts.get(pixel) ?? 0) + 1)
+      }
+      const [most] = [...counts].toSorted((a, b) => b[1] - a[1])[0]!
+      const [r, g, b] = most.split(',').map(Number)
+      expect(r! > 200 && g! < 60 && b! < 60, most).toBe(true)
+    }
+  })
+
+  it('draws every colour, and as many digits as letters', () => {
+    const dots = marks.filter(({ kind }) => kind === 'dot')
+    expect(new Set(dots.map(({ color }) => color)).size).toBe(7)
+    const digits = marks.filter(({ text }) => /\d/.test(text)).length
+    expect(digits).toBeGreaterThan(30)
+    expect(digits).toBeLessThan(70)
   })
 })

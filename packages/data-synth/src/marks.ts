@@ -81,7 +81,8 @@ export function drawMarks({
     )
     const dot = placeDot(size, [x, dotTop, x + side, dotTop + half], other, needs, random)
     const label = placeLabel(size, [x, labelTop, x + side, labelTop + half], split, needs, random)
-    paintShape(image, box, SHAPES[kind], color, [dot.box, label.box], random)
+    const grain = Math.max(1, Math.round(size / 1260))
+    paintShape(image, box, SHAPES[kind], color, { marks: [dot.box, label.box], grain }, random)
     paintDot(image, dot, random)
     paintLabel(image, label, random)
     return [
@@ -106,6 +107,50 @@ function combine(random: Random, split: Split) {
     )
     if (ofSplit.length >= OF_SPLIT[split]) return members
   }
+}
+
+export interface DrawMarkOptions {
+  random: Random
+  kind: 'dot' | 'label'
+  /** Of what it lies on. */
+  on: Color
+  /** Width and height in pixels, at least 40. Default 56. */
+  size?: number
+}
+
+/** What is written on labels that are drawn alone: as many digits as capitals. */
+const CHARACTERS = ['0123456789', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+
+/**
+ * A close look at one mark, of any size that fine ones have in a picture of 4K: a dot of another colour, or a label with one
+ * character.
+ */
+export function drawMark({ random, kind, on, size = 56 }: DrawMarkOptions): {
+  image: RgbPicture
+  /** The dot's, or black. */
+  color: string
+  /** The label's, or none. */
+  text: string
+} {
+  const image = { width: size, height: size, data: new Uint8Array(size * size * 3) }
+  const all: Box = [0, 0, size, size]
+  const within: Box = [2, 2, size - 2, size - 2]
+  paintShape(image, all, () => true, on, { marks: [], grain: 1 + random.integer(3) }, random)
+  if (kind === 'dot') {
+    const color = pick(
+      random,
+      COLORS.filter((one) => one !== on),
+    )
+    const unit = 8 + random.integer(17)
+    const part = { text: '', color, kind, minResolution: 0, unit, box: placeIn(within, unit, unit, random) }
+    paintDot(image, part, random)
+    return { image, color, text: '' }
+  }
+  const text = pick(random, [...pick(random, CHARACTERS)])
+  const unit = 2 + 2 * random.uniform()
+  const box = placeIn(within, Math.floor(7 * unit), Math.floor((GLYPH_ROWS + 2) * unit), random)
+  paintLabel(image, { text, color: 'black', kind, minResolution: 0, unit, box }, random)
+  return { image, color: 'black', text }
 }
 
 const TILE = 512
@@ -241,7 +286,7 @@ function paintShape(
   box: Box,
   inside: (x: number, y: number) => boolean,
   color: Color,
-  marks: readonly Box[],
+  { marks, grain }: { marks: readonly Box[]; grain: number },
   random: Random,
 ): void {
   const [left, top, right, bottom] = box
@@ -256,7 +301,6 @@ function paintShape(
     ]
     paint(image, around, () => true, shade)
   }
-  const grain = Math.max(1, Math.round(image.width / 1260))
   const [columns, rows] = [Math.floor((right - left) / grain), Math.floor((bottom - top) / grain)]
   for (let i = Math.floor(SPECKLED * columns * rows); i > 0; i--) {
     const [x, y] = [left + grain * random.integer(columns), top + grain * random.integer(rows)]

@@ -10,16 +10,23 @@ import {
   TextTokenizer,
   type TokenizerJson,
 } from '@ps3js/language-model'
-import { configJson, loadPretrained, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
+import { configJson, loadPretrained, PictureBatch, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
 import {
   CheckpointError,
   ConfigError,
+  div,
+  Linear,
+  mean,
   type PretrainedFiles,
   type PretrainedOptions,
+  Random,
   resolvePretrained,
+  sqrt,
+  square,
   TensorScope,
+  tidy,
 } from '@ps3js/tensor'
-import { loadVilaHd, PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
+import { loadVilaHd, lowResFeatures, PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
 import { Connector } from '@ps3js/vila-hd-connector'
 import type { FineTuneConfig } from './config.ts'
 
@@ -87,6 +94,7 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
     }),
   )
   connector.initialize(seed)
+  fitToFeatures(connector, tower, seed, parts.selectLayer)
   const ids = tokenIds(spelling, '\n')
   requireVocabulary(llm, [eosId, ids.imageTokenId])
   const model = new VilaHd(
@@ -104,6 +112,32 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
   scope.keep([tower, llm, connector])
   const assistant = new PictureAssistant({ model, tokenizer: spelling, processor, stopIds: [eosId] })
   return { assistant, tokenizer }
+}
+
+/**
+ * Divides the weights of a new connector's first layer by the size of what it reads, unless it norms that: features of a tower
+ * may be a hundred times those that initial values are made for, and GELU would pass on little of what tells them apart.
+ */
+function fitToFeatures(connector: Connector, tower: PS3Encoder, seed: number, selectLayer: number): void {
+  const { layers } = connector
+  const first = layers instanceof Linear ? layers : layers.find((layer) => layer !== undefined)
+  if (!(first instanceof Linear)) return
+  const { vision, trunk } = tower.config
+  const size = vision.ps3_scales[0]!
+  const random = new Random(seed)
+  const data = Uint8Array.from({ length: 3 * size * size }, () => random.integer(256))
+  const noise = new PictureBatch(
+    [{ width: size, height: size, data }],
+    vision.ps3_scales,
+    trunk.patch_size,
+    tower.normalization,
+  )
+  const scaled = tidy(() => {
+    const { features } = lowResFeatures(tower, noise, trunk.depth + selectLayer)
+    return div(first.weight.value, sqrt(mean(square(features))))
+  })
+  first.weight.set(scaled)
+  scaled.dispose()
 }
 
 /** The vision tower alone, as a checkpoint spells it, so that a run that was taken up writes the same bytes. */
