@@ -7,9 +7,10 @@ import {
   addN,
   concat,
   dispose,
+  div,
   gatherRows,
-  LayerNorm,
   Linear,
+  l2Normalize,
   logSoftmax,
   Mlp,
   Module,
@@ -29,22 +30,27 @@ import {
   tensorData,
   tidy,
   transpose,
+  writeSafetensors,
 } from '@ps3js/tensor'
 import { adamW, applyValues } from '@ps3js/trainer'
 
 /** Patches along each side of a close look at one mark. */
 const SIDE = 4
 const WIDTH = 128
+/** Size of a tower's features, which GELU would pass on little of as they are. */
+const FEATURES = 13
 const HEADS = 4
 const CHARACTERS = [...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
 const ANSWERS = [...COLORS, ...CHARACTERS]
 const KINDS = ['dot', 'label']
 
-/** Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is; thrown away afterwards. */
+/**
+ * Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is. Its first layers become a
+ * projector `mlp2x_gelu`; the rest is thrown away.
+ */
 class Reader extends Module {
   constructor(width) {
     super()
-    this.norm = new LayerNorm(width, 1e-6)
     this.project = new Mlp({ inFeatures: width, hiddenFeatures: WIDTH, outFeatures: WIDTH })
     this.keys = new Linear(WIDTH, WIDTH)
     this.values = new Linear(WIDTH, WIDTH)
@@ -54,8 +60,9 @@ class Reader extends Module {
 
   /** Tokens [B, N, C] and Q questions of each row of them, as rows of `asked` -> [B * Q, answers] */
   forward(tokens, asked) {
-    const x = this.project.forward(this.norm.forward(tokens))
     const [batch] = tokens.shape
+    // A language model norms them too (RMSNorm).
+    const x = mul(l2Normalize(this.project.forward(tokens)), WIDTH ** 0.5)
     const heads = (y) => transpose(reshape(y, [batch, -1, HEADS, WIDTH / HEADS]), [0, 2, 1, 3])
     const queries = heads(reshape(gatherRows(this.asked.value, asked), [batch, -1, WIDTH]))
     const scores = mul(matMul(queries, heads(this.keys.forward(x)), false, true), (WIDTH / HEADS) ** -0.5)
@@ -130,7 +137,7 @@ function patchesOf(groups, { mean, std }, grids, random) {
 export async function teachPatches(
   from,
   directory,
-  { seed = 0, steps = 1500, learningRate = 2e-3, onRecord },
+  { seed = 0, steps = 2000, learningRate = 2e-3, trunkRate = 1, onRecord },
 ) {
   const { encoder, processor, tokenizerConfig } = await loadPretrained(from)
   const { vision_model: model } = encoder
@@ -138,10 +145,19 @@ export async function teachPatches(
   const layer = trunk.depth - 1
   const reader = new Reader(trunk.width)
   reader.initialize(seed)
+  const { weight } = reader.project.fc1
+  weight.set(tidy(() => div(weight.value, FEATURES)))
   const trunkOnly = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
   const named = [...trunkOnly, ...[...reader.namedParameters()].map(([path, one]) => [`reader.${path}`, one])]
   const parameters = new Map(named)
-  const groups = [{ parameters, weightDecay: 0.01, rateFactor: 1 }]
+  const groups = [
+    {
+      parameters: new Map(named.filter(([path]) => path.startsWith('reader.'))),
+      weightDecay: 0.01,
+      rateFactor: 1,
+    },
+    { parameters: new Map(trunkOnly), weightDecay: 0.01, rateFactor: trunkRate },
+  ]
   const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
   let state = optimizer.init()
   const right = AMONG.map(() => [0, 0])
@@ -188,11 +204,11 @@ export async function teachPatches(
     state = next.state
     applyValues(groups, next.values)
     const told = await tensorData(scores)
-    AMONG.forEach((marks, k) => {
+    right.forEach((counts, k) => {
       answers.forEach((answer, i) => {
         const from = (k * answers.length + i) * ANSWERS.length
         const row = told.subarray(from, from + ANSWERS.length)
-        if (row.indexOf(Math.max(...row)) === answer) right[k][Number(answer >= COLORS.length)]++
+        if (row.indexOf(Math.max(...row)) === answer) counts[Number(answer >= COLORS.length)]++
       })
     })
     const [value] = await tensorData(loss)
@@ -207,5 +223,15 @@ export async function teachPatches(
     }
   }
   await savePretrained(encoder, directory, { processor, tokenizerConfig })
+  const { fc1, fc2 } = reader.project
+  const stored = Object.entries({ 'layers.0': fc1, 'layers.2': fc2 }).flatMap(([name, { weight, bias }]) => [
+    [`${name}.weight`, weight],
+    [`${name}.bias`, bias],
+  ])
+  const written = stored.map(([name, { shape, value }]) => [
+    name,
+    { dtype: 'F32', shape, data: () => tensorData(value) },
+  ])
+  await writeSafetensors(join(directory, 'projector.safetensors'), written)
   encoder.dispose()
 }

@@ -29,6 +29,8 @@ const partsSchema = z.strictObject({
   tokenizer: z.string().optional(),
   /** How the connector projects, as VILA names it. */
   projector: z.string().default('mlp_downsample'),
+  /** A safetensors file with values of the projector's layers, named as in checkpoints (`layers.0.weight`). Default: random. */
+  projectorWeights: z.string().optional(),
   promptHead: z.enum(['linear', 'mlp']).default('linear'),
   /** Which of the language model's states steer where it looks: the last of the question, or their mean over its text. */
   promptState: z.enum(['last', 'mean']).default('last'),

@@ -15,8 +15,10 @@ import {
   CheckpointError,
   ConfigError,
   div,
+  fileSource,
   Linear,
   mean,
+  openSafetensors,
   type PretrainedFiles,
   type PretrainedOptions,
   Random,
@@ -94,7 +96,8 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
     }),
   )
   connector.initialize(seed)
-  fitToFeatures(connector, tower, seed, parts.selectLayer)
+  if (parts.projectorWeights) await loadProjector(connector, parts.projectorWeights)
+  else fitToFeatures(connector, tower, seed, parts.selectLayer)
   const ids = tokenIds(spelling, '\n')
   requireVocabulary(llm, [eosId, ids.imageTokenId])
   const model = new VilaHd(
@@ -112,6 +115,23 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
   scope.keep([tower, llm, connector])
   const assistant = new PictureAssistant({ model, tokenizer: spelling, processor, stopIds: [eosId] })
   return { assistant, tokenizer }
+}
+
+/** Values for the projector's layers, which all must be there. Throws CheckpointError. */
+async function loadProjector(connector: Connector, path: string): Promise<void> {
+  const file = await openSafetensors(fileSource(path))
+  try {
+    for (const [name, parameter] of connector.namedParameters()) {
+      if (!name.startsWith('layers.')) continue
+      if (file.info(name).shape.join() !== parameter.shape.join())
+        throw new CheckpointError(
+          `${path}: ${name} has shape ${file.info(name).shape}, the projector wants ${parameter.shape}`,
+        )
+      parameter.set(await file.readFloat32(name))
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /**
