@@ -1,5 +1,6 @@
 // Teaches an encoder's patches to tell what they hold: colours of dots and single characters, by what these lie on. A language
 // model learns from such patches in minutes what it would take hours to learn from pictures.
+import { join } from 'node:path'
 import { SHAPE_COLORS as COLORS, drawMark, pictureRandom } from '@ps3js/data-synth'
 import { loadPretrained, PictureBatch, savePretrained } from '@ps3js/ps3-encoder'
 import {

@@ -153,19 +153,18 @@ export function drawMark({ random, kind, on, size = 56 }: DrawMarkOptions): {
   return { image, color: 'black', text }
 }
 
-const TILE = 512
+/** Rows of noise that a picture's rows are taken from. */
+const NOISE_ROWS = 64
 
-/** Noise like that of shapes. Drawn once for a small tile, whose rows lie in random order and places. */
+/** Noise like that of shapes, drawn once for a few rows: each row of the picture is one of them, turned to begin elsewhere. */
 function ground(random: Random, size: number): RgbPicture {
-  const tile = noise(random, TILE)
+  const rows = noise(random, NOISE_ROWS, size)
   const data = new Uint8Array(size * size * 3)
   for (let y = 0; y < size; y++) {
-    const row = 3 * TILE * random.integer(TILE)
-    const turn = random.integer(TILE)
-    for (let x = -turn; x < size; x += TILE) {
-      const from = row + 3 * Math.max(0, -x)
-      data.set(tile.subarray(from, row + 3 * Math.min(TILE, size - x)), 3 * (y * size + Math.max(0, x)))
-    }
+    const from = 3 * size * random.integer(NOISE_ROWS)
+    const turn = 3 * random.integer(size)
+    data.set(rows.subarray(from + turn, from + 3 * size), 3 * y * size)
+    data.set(rows.subarray(from, from + turn), 3 * (y + 1) * size - turn)
   }
   return { width: size, height: size, data }
 }

@@ -73,7 +73,7 @@ export function drawShapes({
     throw new InvalidArgumentError(
       `objects ${count} must be between 1 and ${combinations.length}, the number of combinations in split "${split}"`,
     )
-  const data = noise(random, size)
+  const data = noise(random, size, size)
   // Half of the cells stay empty.
   const cells = Math.ceil(Math.sqrt(2 * count))
   const cell = size / cells
@@ -102,8 +102,8 @@ export function drawShapes({
 }
 
 /** Grey of a random lightness with independent noise in every channel. */
-export function noise(random: Random, size: number): Uint8Array {
-  const data = new Uint8Array(size * size * 3)
+export function noise(random: Random, height: number, width: number): Uint8Array {
+  const data = new Uint8Array(height * width * 3)
   const base = 64 + random.integer(64)
   for (let i = 0; i < data.length; i += 3) {
     const bits = random.uint32()

@@ -15,23 +15,33 @@ export interface LowResFeatures {
 }
 
 /** The low-res pass. `layer` is the block whose output the connector reads. */
-export function lowResFeatures(encoder: PS3Encoder, pictures: PictureBatch, layer: number): LowResFeatures {
+export function lowResFeatures(encoder: PS3Encoder, pictures: PictureBatch, layer: number): LowResFeatures
+/** The same, without a selection's features where nothing is selected by them. */
+export function lowResFeatures(
+  encoder: PS3Encoder,
+  pictures: PictureBatch,
+  layer: number,
+  selects: boolean,
+): Omit<LowResFeatures, 'selection'> & { selection: SelectionFeatures | null }
+export function lowResFeatures(encoder: PS3Encoder, pictures: PictureBatch, layer: number, selects = true) {
   const { vision_model: model, config } = encoder
   const read = config.vision.select_based_on_layer
   const { grid } = pictures.sizes[0]!
   const layers = [...new Set([...read, layer])].sort((a, b) => a - b)
-  const made: LowResFeatures[] = []
+  const made: { features: Tensor; keysValues: Tensor[]; selection: SelectionFeatures | null }[] = []
   tidy(() => {
     const { hiddenStates, keysValues } = model.lowRes(pictures.lowResPatches(), grid, layers)
     const stateOf = (index: number) => hiddenStates[layers.indexOf(index)]!
-    const selection = model.selector.features({
-      hiddenStates: read.map(stateOf),
-      grid,
-      picturePatches: pictures.selectionPatches(config.vision),
-    })
+    const selection = selects
+      ? model.selector.features({
+          hiddenStates: read.map(stateOf),
+          grid,
+          picturePatches: pictures.selectionPatches(config.vision),
+        })
+      : null
     made.push({ features: stateOf(layer), keysValues, selection })
-    const { lowRes, highRes } = selection
-    return [stateOf(layer), ...keysValues, lowRes, ...(highRes ? [highRes] : [])]
+    const seen = selection ? [selection.lowRes, ...(selection.highRes ? [selection.highRes] : [])] : []
+    return [stateOf(layer), ...keysValues, ...seen]
   })
   return made[0]!
 }

@@ -86,26 +86,26 @@ export async function questionForward(
   const { grid } = pictures.sizes[0]!
   const grids = pictures.sizes.slice(1).map((size) => size.grid)
   using scope = new TensorScope()
+  const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
   const low = scope.track(
     record(() => {
-      const { features, keysValues, selection } = lowResFeatures(encoder, pictures, featureLayer)
+      const { features, keysValues, selection } = lowResFeatures(encoder, pictures, featureLayer, byPrompt)
       const all = connector.lowRes(features, grid)
       const [, count, width] = all.shape as [number, number, number]
       const tokens = shared.images.map((_, i) => reshape(slice(all, [i, 0, 0], [1, -1, -1]), [count, width]))
-      const { lowRes, highRes } = selection
-      return { tokens, keysValues, seen: highRes ? [lowRes, highRes] : [lowRes] }
+      const seen = selection ? [selection.lowRes, ...(selection.highRes ? [selection.highRes] : [])] : []
+      return { tokens, keysValues, seen }
     }),
   )
-  const [lowSeen, highSeen] = low.seen
-  const seen = { grid, lowRes: lowSeen!, highRes: highSeen ?? null }
+  const [lowSeen, highSeen = null] = low.seen
   const lowOfSamples = shared.perSample(low.tokens)
   const readsLowRes = selection.lowRes !== false
   const readOfSamples = lowOfSamples.map((tokens) => (readsLowRes ? tokens : null))
 
-  const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
   let topDown: Tensor | null = null
   if (byPrompt) {
     const read = () => questionStates(model, batch, readOfSamples)
+    const seen = { grid, lowRes: lowSeen!, highRes: highSeen }
     const states = scope.track(prompt.gradient ? record(read) : tidy(read))
     topDown = scope.track(
       record(() => shared.topDown(encoder.vision_model.selector, seen, connector.prompt(states))),
