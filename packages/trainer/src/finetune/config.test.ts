@@ -10,7 +10,7 @@ describe('a configuration of fine-tuning', () => {
   it('has defaults, is printed and read back as the same', () => {
     const config = parseFineTuneConfig(least)
     expect(config).toMatchObject({
-      selection: { mode: 'predicted', distractors: 8 },
+      selection: { mode: 'predicted', lowRes: true },
       prompt: { gradient: false },
       loss: { answer: 1, selection: 1 },
       checkpoint: { best: 'accuracy/all' },

@@ -17,6 +17,7 @@ import {
   weight,
   whole,
 } from '../run/run-config.ts'
+import { SELECTION_MODES } from './forward.ts'
 
 const partsSchema = z.strictObject({
   /** A PS3 model: folder, address or hub name. Its text tower is left out. */
@@ -96,13 +97,13 @@ const loraSchema = z.strictObject({
 
 const selectionSchema = z.strictObject({
   /** What questions are answered from: see `SelectionMode`. */
-  mode: z.enum(['none', 'crop', 'forced', 'predicted']).default('predicted'),
+  mode: z.enum(SELECTION_MODES).default('predicted'),
   /** Patches looked at per picture, over all high scales. Default: the model's own number. */
   budget: positive.optional(),
   /** Whether the language model reads the low-res tokens too. */
   lowRes: z.boolean().default(true),
-  /** Most other objects that `forced` takes along. */
-  distractors: whole.default(8),
+  /** Most other objects that `forced` takes along, default 8, and `crop`, which takes any number up to it, default 0. */
+  distractors: whole.optional(),
 })
 
 const promptSchema = z.strictObject({
@@ -124,7 +125,7 @@ const evaluationSchema = z.strictObject({
   /** Questions taken from the start of the shards. */
   samples: positive.default(256),
   /** What questions are answered from there. */
-  mode: z.enum(['none', 'crop', 'forced', 'predicted']).default('predicted'),
+  mode: z.enum(SELECTION_MODES).default('predicted'),
   /** Shares of the patches at which the recall of what is asked for is measured. */
   budgets: z.array(z.number().positive().max(1)).min(1).default([0.01, 0.02, 0.05]),
   /** Most tokens of an answer. */

@@ -30,11 +30,13 @@ import { packQuestions } from './packed-questions.ts'
 import { type QuestionBatch, type QuestionSample, regionOf } from './rows.ts'
 
 /**
- * What a question is answered from, besides the low-res tokens: nothing; the patches nearest to what all of the batch's
- * questions about the picture ask for, read once for all of them; what it asks for and where that lies, then distractors, then
- * the most probable; or the most probable alone, as when it is asked later.
+ * What a question is answered from, besides the low-res tokens: nothing; `crop`, the patches nearest to what it asks for and to
+ * some distractors; `together`, those nearest to what all of the batch's questions about the picture ask for, read once for all
+ * of them; `forced`, what it asks for and where that lies, then distractors, then the most probable; or the most probable
+ * alone, as when it is asked later.
  */
-export type SelectionMode = 'none' | 'crop' | 'forced' | 'predicted'
+export type SelectionMode = (typeof SELECTION_MODES)[number]
+export const SELECTION_MODES = ['none', 'crop', 'together', 'forced', 'predicted'] as const
 
 export interface QuestionForwardOptions {
   selection: {
@@ -43,8 +45,8 @@ export interface QuestionForwardOptions {
     budget?: number | undefined
     /** Whether the language model reads the low-res tokens too; where it learns to read patches they are in the way. */
     lowRes?: boolean | undefined
-    /** Most of a sample's distractors that `forced` takes. */
-    distractors: number
+    /** Most of a sample's distractors that `forced` takes, default 8, and `crop`, which takes any number up to it, default 0. */
+    distractors?: number | undefined
   }
   prompt: {
     /** Whether the language model learns from where it looks; else the prompt head alone does. */
@@ -112,19 +114,19 @@ export async function questionForward(
     )
   }
   const maps = topDown && (await probabilityMaps(topDown))
-  // A crop is the picture's; else every question has patches of its own.
-  const isCrop = selection.mode === 'crop'
-  const perSample = <T>(all: readonly T[]) => (isCrop ? shared.perSample(all) : all)
-  const looks = isCrop
+  // Else every question has patches of its own.
+  const isTogether = selection.mode === 'together'
+  const perSample = <T>(all: readonly T[]) => (isTogether ? shared.perSample(all) : all)
+  const looks = isTogether
     ? shared.samplesOf.map((same) => same.map((i) => batch.samples[i]!))
     : batch.samples.map((sample) => [sample])
   const chosen = choose(model, looks, grids, maps, selection, random)
   const tokens = record((): Tensor[] => {
     if (!chosen) return []
-    const keysValues = isCrop ? low.keysValues : low.keysValues.map((x) => shared.rowsPerSample(x))
-    const seenClosely = isCrop ? pictures : pictureBatch(images)
+    const keysValues = isTogether ? low.keysValues : low.keysValues.map((x) => shared.rowsPerSample(x))
+    const seenClosely = isTogether ? pictures : pictureBatch(images)
     const features = highResFeatures(encoder, seenClosely, [chosen], keysValues, featureLayer)
-    const lowOfChosen = isCrop ? low.tokens : lowOfSamples
+    const lowOfChosen = isTogether ? low.tokens : lowOfSamples
     return chosen.map(({ indices }, i) => {
       const [, count, width] = features.shape as [number, number, number]
       const own = reshape(slice(features, [i, 0, 0], [1, -1, -1]), [count, width])
@@ -173,7 +175,7 @@ function choose(
   looks: readonly (readonly QuestionSample[])[],
   grids: readonly GridSize[],
   maps: readonly ProbabilityMap[] | null,
-  { mode, budget: patches, distractors: most }: QuestionForwardOptions['selection'],
+  { mode, budget: patches, distractors }: QuestionForwardOptions['selection'],
   random: Random,
 ): PatchSelection[] | null {
   if (mode === 'none') return null
@@ -186,12 +188,17 @@ function choose(
   }
   const { block } = model.mm_projector
   return looks.map((samples, i) => {
-    const { image, distractors } = samples[0]!
-    const common = { imageSize: image, grids, budget, block, boxes: samples.flatMap(({ boxes }) => boxes) }
-    if (mode === 'crop') return forcedSelection({ ...common, others: [] })
-    const taken = random.shuffle([...distractors]).slice(0, most)
-    const others = [regionOf(samples[0]!), ...taken.map((box) => [box])]
-    return forcedSelection({ ...common, others, probabilities: maps![i] })
+    const [sample] = samples as [QuestionSample]
+    const boxes = samples.flatMap((one) => one.boxes)
+    const common = { imageSize: sample.image, grids, budget, block }
+    if (mode === 'together') return forcedSelection({ ...common, boxes, others: [] })
+    const others = random.shuffle([...sample.distractors])
+    if (mode === 'crop') {
+      const taken = others.slice(0, random.integer((distractors ?? 0) + 1))
+      return forcedSelection({ ...common, boxes: [...boxes, ...taken], others: [] })
+    }
+    const tiers = [regionOf(sample), ...others.slice(0, distractors ?? 8).map((box) => [box])]
+    return forcedSelection({ ...common, boxes, others: tiers, probabilities: maps![i] })
   })
 }
 

@@ -4,7 +4,7 @@ import { dispose, Random, type Tensor, tensorData, tidy, useBackend } from '@ps3
 import { type PictureAssistant, type PictureLook, PictureReader, type PromptState } from '@ps3js/vila-hd'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
-import { questionForward } from './forward.ts'
+import { questionForward, type SelectionMode } from './forward.ts'
 import type { QuestionBatch } from './rows.ts'
 import { type FineTuneOptions, fineTuneStep } from './step.ts'
 import { SIZE, tinyAssistant, tinyBatch } from './tiny-assistant.fixture.ts'
@@ -190,8 +190,14 @@ describe('fineTuneStep', () => {
   it('takes what its mode says', async () => {
     const assistant = tinyAssistant()
     const batch = tinyBatch(assistant, 1)
-    const share = async (mode: 'crop' | 'forced' | 'predicted', box: readonly number[], asked = batch) => {
-      const { selections } = await step(assistant, asked, { selection: { mode, budget: 40, distractors: 1 } })
+    const share = async (
+      mode: SelectionMode,
+      box: readonly number[],
+      asked = batch,
+      random = new Random(0),
+    ) => {
+      const selection = { mode, budget: 40, distractors: 1 }
+      const { selections } = await step(assistant, asked, { selection, random })
       expect(selections![0]!.indices.map(({ length }) => length)).toEqual([8, 32])
       const [x1, y1] = box as [number, number]
       const inside = [0, 1, 2].flatMap((r) => [0, 1, 2].map((c) => (y1 / 4 + r) * 16 + x1 / 4 + c))
@@ -202,9 +208,15 @@ describe('fineTuneStep', () => {
     expect(await share('forced', boxes[0]!)).toBe(1)
     expect(await share('forced', distractors[0]!)).toBeGreaterThan(0.6)
     // What the batch's other question about the picture asks for.
-    expect(await share('crop', distractors[0]!)).toBe(1)
+    expect(await share('together', boxes[0]!)).toBe(1)
+    expect(await share('together', distractors[0]!)).toBe(1)
     const one = { samples: batch.samples.slice(0, 1), ids: batch.ids.slice(0, 1) }
-    expect(await share('crop', distractors[0]!, one)).toBeLessThan(0.5)
+    expect(await share('together', distractors[0]!, one)).toBeLessThan(0.5)
+    // Of one distractor none or one, by the generator.
+    const taken = new Set<boolean>()
+    for (let seed = 0; seed < 8; seed++)
+      taken.add((await share('crop', distractors[0]!, one, new Random(seed))) === 1)
+    expect(taken.size).toBe(2)
     expect(await share('predicted', boxes[0]!)).toBeLessThan(1)
     const blind = await step(assistant, batch, { selection: { mode: 'none', distractors: 0 } })
     expect(blind.selections).toBeNull()
