@@ -29,11 +29,10 @@ import {
   Tape,
   tensor3d,
   tensorData,
-  tidy,
   transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { adamW, applyValues } from '@ps3js/trainer'
+import { adamW, applyValues, disposeAdamW } from '@ps3js/trainer'
 
 /** Patches along each side of a close look at one mark. */
 const SIDE = 4
@@ -79,13 +78,13 @@ const AMONG = [1, 2, 7, 14]
 const GROUPS = 6
 
 /** A dot and a label on each of seven shapes, in any order. */
-function drawGroup(random) {
+function drawGroup(random, size) {
   const marks = random
     .shuffle([...COLORS])
     .slice(0, 7)
     .flatMap((on) =>
       KINDS.map((kind) => {
-        const { image, color, text } = drawMark({ random, kind, on, size: 14 * SIDE })
+        const { image, color, text } = drawMark({ random, kind, on, size })
         const asked = KINDS.indexOf(kind) * COLORS.length + COLORS.indexOf(on)
         return { image, asked, answer: ANSWERS.indexOf(text || color) }
       }),
@@ -97,10 +96,10 @@ function drawGroup(random) {
  * Patches of the marks, each somewhere on the finest scale's grid: what `embedHighRes` reads. `rows`: of all tokens, where those
  * of one mark after the other are.
  */
-function patchesOf(groups, { mean, std }, grids, random) {
+function patchesOf(groups, { patch_size: patch }, { mean, std }, grids, random) {
   const { width } = grids.at(-1)
   const cells = Math.floor(width / SIDE)
-  const length = 3 * 14 * 14
+  const length = 3 * patch ** 2
   const count = groups[0].length * SIDE * SIDE
   const values = new Float32Array(groups.length * count * length)
   const rows = new Int32Array(groups.length * count)
@@ -119,10 +118,10 @@ function patchesOf(groups, { mean, std }, grids, random) {
       rows[g * count + place] = g * count + i
       const at = (g * count + i) * length
       for (let c = 0; c < 3; c++)
-        for (let y = 0; y < 14; y++)
-          for (let x = 0; x < 14; x++) {
-            const byte = image.data[3 * ((14 * row + y) * image.width + 14 * column + x) + c]
-            values[at + (c * 14 + y) * 14 + x] = (byte / 255 - mean[c]) / std[c]
+        for (let y = 0; y < patch; y++)
+          for (let x = 0; x < patch; x++) {
+            const byte = image.data[3 * ((patch * row + y) * image.width + patch * column + x) + c]
+            values[at + (c * patch + y) * patch + x] = (byte / 255 - mean[c]) / std[c]
           }
     })
     const none = grids.slice(0, -1).map(() => new Int32Array(0))
@@ -133,7 +132,7 @@ function patchesOf(groups, { mean, std }, grids, random) {
 
 /**
  * Trains the trunk of a PS3 model and writes it to `directory`.
- * @param options `onRecord`: told every 100 steps of the accuracy for 1, 2, 3 and 7 shapes
+ * @param options `onRecord`: told every 100 steps of the accuracy on dots and labels among 1, 2, 7 and 14 marks
  */
 export async function teachPatches(
   from,
@@ -147,7 +146,9 @@ export async function teachPatches(
   const reader = new Reader(trunk.width)
   reader.initialize(seed)
   const { weight } = reader.project.fc1
-  weight.set(tidy(() => div(weight.value, FEATURES)))
+  const scaled = div(weight.value, FEATURES)
+  weight.set(scaled)
+  scaled.dispose()
   const trunkOnly = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
   const named = [...trunkOnly, ...[...reader.namedParameters()].map(([path, one]) => [`reader.${path}`, one])]
   const parameters = new Map(named)
@@ -162,9 +163,10 @@ export async function teachPatches(
   const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
   let state = optimizer.init()
   const right = AMONG.map(() => [0, 0])
+  const every = Math.min(100, steps)
   for (let step = 0; step < steps; step++) {
     const random = pictureRandom(2 * seed, step)
-    const drawn = Array.from({ length: GROUPS }, () => drawGroup(random))
+    const drawn = Array.from({ length: GROUPS }, () => drawGroup(random, SIDE * trunk.patch_size))
     // What lies around is nothing: the noise that pictures are drawn on.
     const [size] = vision.ps3_scales
     const around = {
@@ -174,7 +176,7 @@ export async function teachPatches(
     }
     const pictures = new PictureBatch([around], vision.ps3_scales, trunk.patch_size, encoder.normalization)
     const grids = pictures.sizes.slice(1).map(({ grid }) => grid)
-    const { patches, selections, rows } = patchesOf(drawn, encoder.normalization, grids, random)
+    const { patches, selections, rows } = patchesOf(drawn, trunk, encoder.normalization, grids, random)
     const asked = drawn.flat().map((one) => one.asked)
     const answers = drawn.flat().map((one) => one.answer)
     const tape = new Tape()
@@ -214,8 +216,8 @@ export async function teachPatches(
     })
     const [value] = await tensorData(loss)
     dispose([loss, scores, patches])
-    if ((step + 1) % 100 === 0) {
-      const seen = GROUPS * 7 * 100
+    if ((step + 1) % every === 0) {
+      const seen = GROUPS * 7 * every
       const accuracy = AMONG.flatMap((marks, k) =>
         KINDS.map((kind, i) => [`accuracy/${kind}/${marks}`, right[k][i] / seen]),
       )
@@ -234,5 +236,7 @@ export async function teachPatches(
     { dtype: 'F32', shape, data: () => tensorData(value) },
   ])
   await writeSafetensors(join(directory, 'projector.safetensors'), written)
+  disposeAdamW(state)
+  reader.dispose()
   encoder.dispose()
 }

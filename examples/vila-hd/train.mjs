@@ -1,17 +1,29 @@
-// Trains VILA-HD-Tiny in stages: to tell colours, to read, to tell which of several marks is meant, to find them.
+// Trains VILA-HD-Tiny: first its encoder, to find shapes and to tell small marks apart, then all of it, to answer.
 // usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--backend NAME]
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
 import { parseFineTuneConfig, startFineTuning } from '@ps3js/trainer'
+import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
+import { teachWhere } from './where.mjs'
 
-/** Most questions about one picture, one after the other. */
-const PER_PICTURE = 8
+/** Most questions about one picture, one after the other: about seven dots and seven labels. */
+const PER_PICTURE = 14
 /** Pictures to evaluate on come from a seed of their own. */
 const HELD_OUT = 1000
+
+/**
+ * Trains the encoder and the first layers of what connects it, into folders of their own, and gives what `parts` says of both.
+ */
+export async function trainEncoder({ from, where, patches }, directory, { seed = 0, ...options } = {}) {
+  const [first, second] = [join(directory, 'where'), join(directory, 'patches')]
+  await teachWhere(from, first, { ...where, seed, ...options })
+  await teachPatches(first, second, { ...patches, seed, ...options })
+  return { visionTower: second, projectorWeights: join(second, 'projector.safetensors') }
+}
 
 /**
  * Trains every stage into a folder of its own, and gives the last one's.
@@ -61,10 +73,13 @@ async function main() {
   const print = (text) => process.stdout.write(text)
   print(`${values.out}, on ${describe}\n`)
   const onRecord = ({ step, scalars }) => {
-    const shown = Object.entries(scalars).filter(([name]) => /^loss|accuracy|recall/.test(name))
+    const shown = Object.entries(scalars).filter(([name]) => /^loss|accuracy|recall|topDown/.test(name))
     print(`step ${step}: ${shown.map(([name, value]) => `${name} ${value.toPrecision(3)}`).join(', ')}\n`)
   }
-  await trainStages(RECIPE, values.out, { seed: Number(values.seed), like: values.like, onRecord })
+  const options = { seed: Number(values.seed), onRecord }
+  const encoder = await trainEncoder(RECIPE.encoder, values.out, options)
+  const recipe = { ...RECIPE, parts: { ...RECIPE.parts, ...encoder } }
+  await trainStages(recipe, values.out, { ...options, like: values.like })
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

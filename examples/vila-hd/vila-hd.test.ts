@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TextTokenizer } from '@ps3js/language-model'
 import { ImageProcessor, PS3Encoder, parseConfig, savePretrained } from '@ps3js/ps3-encoder'
-import { useBackend } from '@ps3js/tensor'
+import { fileSource, openSafetensors, useBackend } from '@ps3js/tensor'
 import type { RunRecord } from '@ps3js/trainer'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import { expect, it } from 'vitest'
 import { expectNoLeak } from '../../tools/test-support.ts'
 import { asMarkdown, measure, wilson } from './evaluate.mjs'
 import { makeTokenizer } from './make-tokenizer.mjs'
+import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
 import { trainStages } from './train.mjs'
@@ -69,27 +70,64 @@ it.each([
   expect(asMarkdown([row])).toContain(`| seen | 0.50 | ${shown[0]} (${shown[1]} to ${shown[2]}; ${count}) |`)
 })
 
-/** Scales 64, 128 and 512 with patches of 8, untrained. */
-async function saveSmallTower(directory: string): Promise<void> {
+/** Scales of 8, 16 and 64 patches of 8 pixels, or as many of 14; untrained. */
+async function saveSmallTower(directory: string, patch = 8): Promise<void> {
   const vision = {
     model_type: 'ps3_vision_model',
     model_name: 'small',
     hidden_size: 16,
     pool: 'map',
-    ps3_scales: [64, 128, 512],
+    ps3_scales: [8 * patch, 16 * patch, 64 * patch],
     select_based_on_layer: [0, 1],
     max_select_num: 200,
     highres_selection_feature: false,
   }
   const attn_pool = { width: 16, heads: 2, mlp_ratio: 2 }
-  const trunk = { patch_size: 8, grid: 8, width: 16, depth: 2, heads: 2, mlp_hidden: 24, attn_pool }
+  const trunk = { patch_size: patch, grid: 8, width: 16, depth: 2, heads: 2, mlp_hidden: 24, attn_pool }
   const normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
   const encoder = new PS3Encoder({ config: parseConfig(vision, trunk), normalization })
   encoder.initialize(1)
-  const processor = new ImageProcessor({ image_size: 512, mean: 0.5, std: 0.5 })
+  const processor = new ImageProcessor({ image_size: 64 * patch, mean: 0.5, std: 0.5 })
   await savePretrained(encoder, directory, { processor })
   encoder.dispose()
 }
+
+it('teaches patches, and leaves the first layers of what connects them to a language model', async () => {
+  await useBackend('wasm')
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    const [from, to] = [join(directory, 'from'), join(directory, 'to')]
+    await saveSmallTower(from, 14)
+    const records: RunRecord[] = []
+    const onRecord = (record: RunRecord) => records.push(record)
+    await expectNoLeak(() => teachPatches(from, to, { steps: 2, onRecord }))
+    // 44 answers as likely, four times: 4 ln 44 = 15.1, and what initial values make of it.
+    expect(Math.abs(records[0]!.scalars.loss! - 4 * Math.log(44))).toBeLessThan(2)
+    expect(Object.keys(records[0]!.scalars)).toContain('accuracy/label/14')
+    const projector = await openSafetensors(fileSource(join(to, 'projector.safetensors')))
+    expect(projector.names.toSorted()).toEqual([
+      'layers.0.bias',
+      'layers.0.weight',
+      'layers.2.bias',
+      'layers.2.weight',
+    ])
+    expect(projector.info('layers.0.weight').shape).toEqual([
+      RECIPE.parts.languageModelConfig.hidden_size,
+      16,
+    ])
+    await projector.close()
+    const weights = async (folder: string) => {
+      const file = await openSafetensors(fileSource(join(folder, 'model.safetensors')))
+      const name = file.names.find((one) => one.endsWith('trunk.patch_embed.proj.weight'))!
+      const values = await file.readFloat32(name)
+      await file.close()
+      return values
+    }
+    expect(await weights(to)).not.toEqual(await weights(from))
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}, 240_000)
 
 it('runs its stages one after the other, and leaves a model that can be asked', async () => {
   await useBackend('wasm')
