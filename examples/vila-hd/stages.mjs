@@ -1,21 +1,29 @@
-// VILA-HD-Tiny's recipe: PS3-Tiny and a small new Qwen2, taught in four stages of which each begins from the last one's model.
+// VILA-HD-Tiny's recipe: PS3-Tiny and a small new Qwen2. The encoder is taught first; then the whole model, in stages of which
+// each begins from the last one's model.
 import { fileURLToPath } from 'node:url'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-/** What the first stage's model is made of. */
+/** What the encoder learns before there is a language model: patches.mjs, then where.mjs. */
+const encoder = {
+  from: here('../../packages/cli/assets/default-model'),
+  patches: { steps: 3500 },
+  where: { steps: 200 },
+}
+
+/** What the first stage's model is made of, besides that encoder. */
 const parts = {
-  visionTower: here('../../packages/cli/assets/default-model'),
   tokenizer: here('tokenizer'),
   languageModelConfig: {
     vocab_size: 464,
     hidden_size: 128,
     intermediate_size: 256,
-    num_hidden_layers: 4,
+    num_hidden_layers: 3,
     num_attention_heads: 4,
     num_key_value_heads: 4,
     max_position_embeddings: 8192,
-    rope_theta: 10000,
+    // What is looked for lies anywhere among thousands of patches: most of a query and a key should not turn with distance.
+    rope_theta: 1e8,
     tie_word_embeddings: true,
     // Qwen2's .02 is for widths of thousands: at 128 all attention is even with it.
     initializer_range: 0.08,
@@ -30,14 +38,17 @@ const parts = {
   promptState: 'mean',
 }
 
-/** Of every stage. */
+/** Of every stage. The encoder has learned what its patches hold: larger steps lose it. */
 const common = {
-  batch: 16,
-  optimizer: { learningRate: 2e-3, betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
+  batch: 56,
+  optimizer: {
+    ...{ learningRate: 2e-3, connector: 4e-4, visionTower: 1e-4 },
+    ...{ betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
+  },
   schedule: { kind: 'constant', warmupSteps: 30 },
   log: { every: 20 },
-  evaluation: { every: 200, samples: 96, maxTokens: 6 },
-  checkpoint: { every: 100, keep: 2 },
+  evaluation: { every: 100, samples: 112, maxTokens: 6 },
+  checkpoint: { every: 50, keep: 2 },
 }
 
 /**
@@ -46,39 +57,33 @@ const common = {
  */
 const stages = [
   {
-    name: 'colours',
-    why: 'that answers are in the patches: of small dots, with few of their neighbours, and nothing else to read',
-    asked: { kinds: ['mark'], needs: [1512, 3780] },
+    name: 'read',
+    why: 'that answers are in the patches, and in which of up to four marks: small ones, and nothing else to read',
+    asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
     settings: {
-      steps: 200,
-      selection: { mode: 'crop', budget: 24, lowRes: false },
+      steps: 300,
+      selection: { mode: 'crop', budget: 40, distractors: 3, lowRes: false },
       loss: { answer: 1, selection: 0 },
     },
   },
   {
-    name: 'around',
-    why: 'which of several colours is meant: that of the dot, and not of what it lies on, nor of the small picture',
-    asked: { kinds: ['mark'], needs: [1512, 3780] },
-    settings: { steps: 200, selection: { mode: 'crop', budget: 120 } },
+    name: 'look',
+    why: 'where to look, and to read on behind the picture at low resolution',
+    asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
+    settings: { steps: 150, selection: { mode: 'crop', budget: 40, distractors: 3 } },
   },
   {
-    name: 'host',
-    why: 'the same among most of what it lies on',
-    asked: { kinds: ['mark'], needs: [1512, 3780] },
-    settings: { steps: 200, selection: { mode: 'crop', budget: 240 } },
-  },
-  {
-    name: 'read',
-    why: 'what small marks look like, and other shapes beside the one that is meant',
+    name: 'among',
+    why: 'which mark is meant where all of them are seen, with much of what is around them',
     asked: { kinds: ['mark', 'number', 'word'] },
-    settings: { steps: 1000, selection: { mode: 'forced', budget: 440, distractors: 8 } },
+    settings: { steps: 200, selection: { mode: 'together', budget: 900 } },
   },
   {
     name: 'find',
     why: 'as it is asked later: a hundredth of the patches, from where the model itself expects the answer',
     asked: {},
-    settings: { steps: 1000, selection: { mode: 'predicted', budget: 875 } },
+    settings: { batch: 14, steps: 200, selection: { mode: 'predicted', budget: 875 } },
   },
 ]
 
-export const RECIPE = { parts, common, stages }
+export const RECIPE = { encoder, parts, common, stages }

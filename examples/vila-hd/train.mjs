@@ -18,11 +18,11 @@ const HELD_OUT = 1000
 /**
  * Trains the encoder and the first layers of what connects it, into folders of their own, and gives what `parts` says of both.
  */
-export async function trainEncoder({ from, where, patches }, directory, { seed = 0, ...options } = {}) {
-  const [first, second] = [join(directory, 'where'), join(directory, 'patches')]
-  await teachWhere(from, first, { ...where, seed, ...options })
-  await teachPatches(first, second, { ...patches, seed, ...options })
-  return { visionTower: second, projectorWeights: join(second, 'projector.safetensors') }
+export async function trainEncoder({ from, patches, where }, directory, { seed = 0, ...options } = {}) {
+  const [first, visionTower] = [join(directory, 'patches'), join(directory, 'where')]
+  await teachPatches(from, first, { ...patches, seed, ...options })
+  await teachWhere(first, visionTower, { ...where, seed, ...options })
+  return { visionTower, projectorWeights: join(first, 'projector.safetensors') }
 }
 
 /**

@@ -46,7 +46,7 @@ async function* heldOutShapes() {
 }
 
 /**
- * Goes on from the PS3-Tiny in `from`, and leaves the model in `directory`, in the scales that it had.
+ * Goes on from the PS3-Tiny in `from`, whose trunk stays as it is, and leaves the model in `directory`, in the scales that it had.
  * @param options `steps`, `seed`, and more of `startTraining`'s
  */
 export async function teachWhere(from, directory, { steps, seed = 0, overrides, ...options }) {
@@ -63,6 +63,7 @@ export async function teachWhere(from, directory, { steps, seed = 0, overrides, 
       preprocessor: { ...model.preprocessor, image_size: [SIZE, SIZE] },
     },
     loss: { ...loss, contrastive: 1 },
+    freeze: ['vision_model.trunk.*'],
     evaluation: { ...config.evaluation, every: 50 },
     ...overrides,
   }

@@ -1,7 +1,7 @@
 // Causal self-attention with shared keys and values, over sequences that lie one after another.
 // T tokens of all sequences, H heads, K heads of keys and values, D width of a head.
 
-import { attention, concat, Module, reshape, rotary, split, type Tensor, tidy } from '@ps3js/tensor'
+import { attention, concat, Module, reshape, rotary, split, type Tensor, tidy, tile } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import type { KeyValueCache } from './kv-cache.ts'
 import type { LayerFactory, LinearLayer } from './layers.ts'
@@ -50,7 +50,7 @@ export class SelfAttention extends Module {
     })
   }
 
-  /** Sequences of one length without a past go together; others one by one, so that none is padded. */
+  /** Sequences of one length without a past go together, and those that follow one; others one by one: none is padded. */
   #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
     const [first] = parts
     const isAlone = ({ length, past, after }: SequencePart) =>
@@ -67,10 +67,25 @@ export class SelfAttention extends Module {
       const rows = concat([ks![after]!, vs![after]!], 1)
       followed.set(after, reshape(rows, [1, ...rows.shape]))
     }
-    const outputs = parts.map(({ past, after }, i) => {
-      const prefix = after === undefined ? past?.layer(layer) : followed.get(after)
-      return this.#attendOnce(qs![i]!, ks![i]!, vs![i]!, 1, prefix)
-    })
+    const outputs: Tensor[] = []
+    for (const same of alike(parts)) {
+      const [i] = same as [number]
+      const { past, after } = parts[i]!
+      const joined = ([qs, ks, vs] as Tensor[][]).map((all) =>
+        concat(
+          same.map((j) => all[j]!),
+          0,
+        ),
+      )
+      const prefix =
+        after === undefined ? past?.layer(layer) : tile(followed.get(after)!, [same.length, 1, 1])
+      const attended = this.#attendOnce(joined[0]!, joined[1]!, joined[2]!, same.length, prefix)
+      // The gradient of a split wants two parts at least.
+      const each = same.length === 1 ? [attended] : split(attended, same.length, 0)
+      each.forEach((output, n) => {
+        outputs[same[n]!] = output
+      })
+    }
     return concat(outputs, 0)
   }
 
@@ -80,4 +95,14 @@ export class SelfAttention extends Module {
     const options = { numHeads, numKeyValueHeads, causal: true, prefix }
     return reshape(attention(byBatch(q), byBatch(k), byBatch(v), options), q.shape)
   }
+}
+
+/** The parts' numbers, those together that are equally long and follow one part. */
+function alike(parts: readonly SequencePart[]): number[][] {
+  const groups = new Map<string, number[]>()
+  parts.forEach(({ length, after }, i) => {
+    const name = after === undefined ? `alone ${i}` : `${after} ${length}`
+    groups.set(name, [...(groups.get(name) ?? []), i])
+  })
+  return [...groups.values()]
 }
