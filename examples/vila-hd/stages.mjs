@@ -45,6 +45,8 @@ const common = {
     ...{ learningRate: 2e-3, connector: 4e-4, visionTower: 1e-4 },
     ...{ betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
   },
+  // Where to look hardly follows the question where only the prompt head learns it.
+  prompt: { gradient: true },
   schedule: { kind: 'constant', warmupSteps: 30 },
   log: { every: 20 },
   evaluation: { every: 100, samples: 112, maxTokens: 6 },
@@ -58,17 +60,13 @@ const common = {
 const stages = [
   {
     name: 'read',
-    why: 'that answers are in the patches, and in which of up to four marks: small ones, and nothing else to read',
+    why: 'what is in the patches of up to four small marks, which of them is meant, and where to look for it: nothing else to read',
     asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
-    settings: {
-      steps: 300,
-      selection: { mode: 'crop', budget: 40, distractors: 3, lowRes: false },
-      loss: { answer: 1, selection: 0 },
-    },
+    settings: { steps: 300, selection: { mode: 'crop', budget: 40, distractors: 3, lowRes: false } },
   },
   {
-    name: 'look',
-    why: 'where to look, and to read on behind the picture at low resolution',
+    name: 'behind',
+    why: 'the same behind the picture at low resolution',
     asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
     settings: { steps: 150, selection: { mode: 'crop', budget: 40, distractors: 3 } },
   },

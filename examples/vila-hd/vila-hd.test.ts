@@ -34,7 +34,7 @@ it('has a tokenizer that is what its script makes, with a token for each word of
 
 it('asks the same of a seed, of the kinds wanted, and goes on where it stopped', async () => {
   const take = async (state: unknown, count: number) => {
-    const source = questionSource({ seed: 1, size: 512, count: 4, kinds: ['mark', 'word'], needs: [756] })
+    const source = questionSource({ seed: 1, size: 1024, count: 4, kinds: ['mark', 'word'], needs: [756] })
     const taken: { sample: { question: string; kind: string }; state: unknown }[] = []
     for await (const one of source.open(state)) if (taken.push(one) === count) break
     return taken

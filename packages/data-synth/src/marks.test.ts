@@ -82,6 +82,9 @@ describe('drawMarks', () => {
     expect(Buffer.compare(once.image.data, again.image.data)).toBe(0)
     expect(Buffer.compare(once.image.data, other.image.data)).not.toBe(0)
     expect(() => drawMarks({ random: pictureRandom(0, 0), size: 511 })).toThrow(InvalidArgumentError)
+    expect(() => drawMarks({ random: pictureRandom(0, 0), size: 600, needs: [1512, 3780] })).toThrow(
+      /no mark of a picture of 600 pixels needs 1512 or 3780/,
+    )
   })
 })
 

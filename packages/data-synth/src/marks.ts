@@ -49,7 +49,7 @@ export interface DrawMarksOptions {
 /**
  * Draws seven shapes of different colours on noise. Objects are shapes, dots and labels; a dot and a label lie within their
  * shape's box.
- * @throws InvalidArgumentError when the picture is too small
+ * @throws InvalidArgumentError when the picture is too small, also for all of `needs`
  */
 export function drawMarks({
   random,
@@ -59,6 +59,11 @@ export function drawMarks({
 }: DrawMarksOptions): ShapesPicture {
   if (!Number.isInteger(size) || size < 512)
     throw new InvalidArgumentError(`size ${size} must be a whole number of at least 512 pixels`)
+  const drawable = needs.filter((one) => (below(one) ?? 0) < FINEST * size)
+  if (drawable.length === 0)
+    throw new InvalidArgumentError(
+      `no mark of a picture of ${size} pixels needs ${needs.join(' or ')}: make it larger, or give smaller ones`,
+    )
   const image = ground(random, size)
   const cell = size / CELLS
   const places = random.shuffle(Array.from({ length: CELLS * CELLS }, (_, i) => i))
@@ -79,8 +84,8 @@ export function drawMarks({
       random,
       COLORS.filter((one) => one !== color),
     )
-    const dot = placeDot(size, [x, dotTop, x + side, dotTop + half], other, needs, random)
-    const label = placeLabel(size, [x, labelTop, x + side, labelTop + half], split, needs, random)
+    const dot = placeDot(size, [x, dotTop, x + side, dotTop + half], other, drawable, random)
+    const label = placeLabel(size, [x, labelTop, x + side, labelTop + half], split, drawable, random)
     const grain = Math.max(1, Math.round(size / 1260))
     paintShape(image, box, SHAPES[kind], color, { marks: [dot.box, label.box], grain }, random)
     paintDot(image, dot, random)
@@ -169,15 +174,13 @@ function ground(random: Random, size: number): RgbPicture {
   return { width: size, height: size, data }
 }
 
+/** The next smaller resolution. */
+const below = (resolution: Resolution) => RESOLUTIONS[RESOLUTIONS.indexOf(resolution) - 1]
+
 /** What an object of `needed` pixels measures in a picture of `size`, evenly over resolutions and magnitudes in each. */
 function extentOf(random: Random, size: number, needed: number, needs: readonly Resolution[]): number {
-  const finest = FINEST * size
-  const below = (resolution: Resolution) => RESOLUTIONS[RESOLUTIONS.indexOf(resolution) - 1]
-  const resolution = pick(
-    random,
-    needs.filter((one) => (below(one) ?? 0) < finest),
-  )
-  const high = Math.min(resolution, finest)
+  const resolution = pick(random, needs)
+  const high = Math.min(resolution, FINEST * size)
   const low = 1.001 * (below(resolution) ?? 0.8 * high)
   return (needed * size) / (low * (high / low) ** random.uniform())
 }
