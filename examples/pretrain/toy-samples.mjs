@@ -6,15 +6,19 @@ import { boxesToMap } from '@ps3js/patch-selector'
 const trainingSeed = (seed) => 2 * seed
 const evaluationSeed = (seed) => 2 * seed + 1
 
-/** Endless; the position is the number of samples so far. Samples of one picture share it, so that it is computed once. */
-export function toySamples({ seed, size, captions }) {
+/** Endless. Samples of one picture share it, so that it is computed once. */
+export const toySamples = ({ seed, size, captions }) =>
+  pictureSource(captions, (index) => draw(trainingSeed(seed), index, size, 'train'))
+
+/** Endless: `count` samples of each picture, which `draw` makes of its number. The position is the number of samples so far. */
+export function pictureSource(count, draw) {
   return {
     async *open(state) {
       let picture
-      for (let count = state ?? 0; ; count++) {
-        const index = Math.floor(count / captions)
-        if (picture?.index !== index) picture = draw(trainingSeed(seed), index, size, 'train')
-        yield { sample: picture.samples[count % captions], state: count + 1 }
+      for (let position = state ?? 0; ; position++) {
+        const index = Math.floor(position / count)
+        if (picture?.index !== index) picture = { index, samples: draw(index) }
+        yield { sample: picture.samples[position % count], state: position + 1 }
       }
     },
   }
@@ -24,7 +28,7 @@ export function toySamples({ seed, size, captions }) {
 export function toyEvaluationSamples({ seed, size, captions, pictures }) {
   return async function* () {
     for (let index = 0; index < pictures; index++) {
-      yield* draw(evaluationSeed(seed), index, size, 'heldout').samples.slice(0, captions)
+      yield* draw(evaluationSeed(seed), index, size, 'heldout').slice(0, captions)
     }
   }
 }
@@ -39,7 +43,7 @@ function draw(seed, index, size, split) {
     isGlobalText: false,
     key: String(index),
   }))
-  return { index, samples }
+  return samples
 }
 
 function regionOf(box, size) {

@@ -149,16 +149,12 @@ export async function teachPatches(
   const scaled = div(weight.value, FEATURES)
   weight.set(scaled)
   scaled.dispose()
-  const trunkOnly = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
-  const named = [...trunkOnly, ...[...reader.namedParameters()].map(([path, one]) => [`reader.${path}`, one])]
-  const parameters = new Map(named)
+  const ofTrunk = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
+  const ofReader = [...reader.namedParameters('reader.')]
+  const parameters = new Map([...ofTrunk, ...ofReader])
   const groups = [
-    {
-      parameters: new Map(named.filter(([path]) => path.startsWith('reader.'))),
-      weightDecay: 0.01,
-      rateFactor: 1,
-    },
-    { parameters: new Map(trunkOnly), weightDecay: 0.01, rateFactor: trunkRate },
+    { parameters: new Map(ofReader), weightDecay: 0.01, rateFactor: 1 },
+    { parameters: new Map(ofTrunk), weightDecay: 0.01, rateFactor: trunkRate },
   ]
   const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
   let state = optimizer.init()

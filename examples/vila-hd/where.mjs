@@ -7,6 +7,7 @@ import { drawMarks, pictureRandom } from '@ps3js/data-synth'
 import { boxesToMap } from '@ps3js/patch-selector'
 import { startTraining } from '@ps3js/trainer'
 import { readConfig } from '../pretrain/read-config.mjs'
+import { pictureSource } from '../pretrain/toy-samples.mjs'
 
 /** Pictures are drawn at a fifth of their size, and seen at scales that these have. */
 const SIZE = 756
@@ -27,20 +28,6 @@ function namedShapes(seed, index, split) {
   })
 }
 
-/** Endless; the position is the number of samples so far. */
-function shapeSource(seed) {
-  return {
-    async *open(state) {
-      let picture
-      for (let count = state ?? 0; ; count++) {
-        const index = Math.floor(count / SHAPES)
-        if (picture?.index !== index) picture = { index, samples: namedShapes(seed, index, 'train') }
-        yield { sample: picture.samples[count % SHAPES], state: count + 1 }
-      }
-    },
-  }
-}
-
 async function* heldOutShapes() {
   for (let index = 0; index < 32; index++) yield* namedShapes(1001, index, 'heldout')
 }
@@ -49,7 +36,7 @@ async function* heldOutShapes() {
  * Goes on from the PS3-Tiny in `from`, whose trunk stays as it is, and leaves the model in `directory`, in the scales that it had.
  * @param options `steps`, `seed`, and more of `startTraining`'s
  */
-export async function teachWhere(from, directory, { steps, seed = 0, overrides, ...options }) {
+export async function teachWhere(from, directory, { steps, seed = 0, ...options }) {
   const file = fileURLToPath(new URL('../pretrain/configs/ps3-tiny.yaml', import.meta.url))
   const { model: whole, loss, ...config } = await readConfig(file)
   // The bias is a first value: `from` has learned its own.
@@ -65,11 +52,13 @@ export async function teachWhere(from, directory, { steps, seed = 0, overrides, 
     loss: { ...loss, contrastive: 1 },
     freeze: ['vision_model.trunk.*'],
     evaluation: { ...config.evaluation, every: 50 },
-    ...overrides,
   }
   const run = `${directory}-run`
   await startTraining(settings, run, {
-    ...{ samples: () => shapeSource(2 * seed), evaluationSamples: heldOutShapes },
+    ...{
+      samples: () => pictureSource(SHAPES, (index) => namedShapes(2 * seed, index, 'train')),
+      evaluationSamples: () => heldOutShapes,
+    },
     ...options,
   })
   await cp(join(run, 'latest'), directory, { recursive: true, dereference: true })

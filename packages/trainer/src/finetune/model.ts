@@ -153,7 +153,7 @@ function fitToFeatures(connector: Connector, tower: PS3Encoder, seed: number, se
     tower.normalization,
   )
   const scaled = tidy(() => {
-    const { features } = lowResFeatures(tower, noise, trunk.depth + selectLayer)
+    const { features } = lowResFeatures(tower, noise, trunk.depth + selectLayer, false)
     return div(first.weight.value, sqrt(mean(square(features))))
   })
   first.weight.set(scaled)
