@@ -72,6 +72,9 @@ async function keep(name, { image: { data, ...size }, objects }) {
   return { size, objects }
 }
 
+/** Pictures one after the other in which nothing can be asked before it is said that this has no end. */
+const IN_VAIN = 200
+
 /**
  * Endless: pictures of the pool in random order, `captions` questions about each. `pool` is asked for when it begins.
  * @param ask a form of `FORMS`
@@ -80,11 +83,18 @@ export function sceneSamples({ seed, captions, ask, pool }) {
   return {
     async *open(state) {
       const pictures = await pool()
-      for (let count = state ?? 0; ; count++) {
+      let last = state ?? 0
+      for (let count = last; ; count++) {
+        if (count - last > IN_VAIN)
+          throw new Error(
+            `none of ${IN_VAIN} pictures has anything to ask about ${ask}: draw more of them, or other ones`,
+          )
         const random = pictureRandom(seed, count)
         const picture = pictures[random.integer(pictures.length)]
-        for await (const sample of samplesOf(picture, { captions, ask, random, key: count }))
+        for await (const sample of samplesOf(picture, { captions, ask, random, key: count })) {
+          last = count
           yield { sample, state: count + 1 }
+        }
       }
     },
   }

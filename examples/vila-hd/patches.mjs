@@ -1,12 +1,11 @@
 // Teaches an encoder's patches to tell what they hold: colours of dots and single characters, by what these lie on. A language
 // model learns from such patches in minutes what it would take hours to learn from pictures.
 import { join } from 'node:path'
-import { SHAPE_COLORS as COLORS, drawMark, pictureRandom } from '@ps3js/data-synth'
-import { loadPretrained, PictureBatch, savePretrained } from '@ps3js/ps3-encoder'
+import { SHAPE_COLORS as COLORS, pictureRandom } from '@ps3js/data-synth'
+import { loadPretrained, savePretrained } from '@ps3js/ps3-encoder'
 import {
   add,
   addN,
-  concat,
   dispose,
   div,
   gatherRows,
@@ -27,25 +26,22 @@ import {
   stack,
   sum,
   Tape,
-  tensor3d,
   tensorData,
   transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { adamW, applyValues, disposeAdamW } from '@ps3js/trainer'
+import { AMONG, areLargest, closeSize, drawGroup, lookAtMarks, placeMarks, teach } from './marks.mjs'
 
-/** Patches along each side of a close look at one mark. */
-const SIDE = 4
 const WIDTH = 128
 /** Size of a tower's features, which GELU would pass on little of as they are. */
 const FEATURES = 13
 const HEADS = 4
-const CHARACTERS = [...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
-const ANSWERS = [...COLORS, ...CHARACTERS]
-const KINDS = ['dot', 'label']
+const ANSWERS = [...COLORS, ...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+/** What is asked of a mark: its colour, its digit, or one of its letters by its place. */
+const ASKED = ['dot', 'digit', 'letter 1', 'letter 2', 'letter 3', 'letter 4']
 
 /**
- * Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is. Its first layers become a
+ * Finds a mark among patches by what is asked of it and by what it lies on, in one step, and says what it is. Its first layers become a
  * projector `mlp2x_gelu`; the rest is thrown away.
  */
 class Reader extends Module {
@@ -54,7 +50,7 @@ class Reader extends Module {
     this.project = new Mlp({ inFeatures: width, hiddenFeatures: WIDTH, outFeatures: WIDTH })
     this.keys = new Linear(WIDTH, WIDTH)
     this.values = new Linear(WIDTH, WIDTH)
-    this.asked = new Parameter([KINDS.length * COLORS.length, WIDTH], normalInitializer(0.5))
+    this.asked = new Parameter([ASKED.length * COLORS.length, WIDTH], normalInitializer(0.5))
     this.answer = new Mlp({ inFeatures: WIDTH, hiddenFeatures: 2 * WIDTH, outFeatures: ANSWERS.length })
   }
 
@@ -72,77 +68,16 @@ class Reader extends Module {
   }
 }
 
-/** Marks among which one is meant: one alone teaches what marks look like, more of them to tell which is meant. */
-const AMONG = [1, 2, 7, 14]
 /** In every step, of fourteen marks each. */
 const GROUPS = 6
-
-/** A dot and a label on each of seven shapes, in any order. */
-function drawGroup(random, size) {
-  const marks = random
-    .shuffle([...COLORS])
-    .slice(0, 7)
-    .flatMap((on) =>
-      KINDS.map((kind) => {
-        const { image, color, text } = drawMark({ random, kind, on, size })
-        const asked = KINDS.indexOf(kind) * COLORS.length + COLORS.indexOf(on)
-        return { image, asked, answer: ANSWERS.indexOf(text || color) }
-      }),
-    )
-  return random.shuffle(marks)
-}
-
-/**
- * Patches of the marks, each somewhere on the finest scale's grid: what `embedHighRes` reads. `rows`: of all tokens, where those
- * of one mark after the other are.
- */
-function patchesOf(groups, { patch_size: patch }, { mean, std }, grids, random) {
-  const { width } = grids.at(-1)
-  const cells = Math.floor(width / SIDE)
-  const length = 3 * patch ** 2
-  const count = groups[0].length * SIDE * SIDE
-  const values = new Float32Array(groups.length * count * length)
-  const rows = new Int32Array(groups.length * count)
-  const selections = groups.map((group, g) => {
-    const places = random.shuffle(Array.from({ length: cells * cells }, (_, i) => i)).slice(0, group.length)
-    const patches = group.flatMap(({ image }, m) =>
-      Array.from({ length: SIDE * SIDE }, (_, p) => {
-        const [row, column] = [Math.floor(p / SIDE), p % SIDE]
-        const index =
-          (Math.floor(places[m] / cells) * SIDE + row) * width + (places[m] % cells) * SIDE + column
-        return { image, row, column, index, place: m * SIDE * SIDE + p }
-      }),
-    )
-    patches.sort((a, b) => a.index - b.index)
-    patches.forEach(({ image, row, column, place }, i) => {
-      rows[g * count + place] = g * count + i
-      const at = (g * count + i) * length
-      for (let c = 0; c < 3; c++)
-        for (let y = 0; y < patch; y++)
-          for (let x = 0; x < patch; x++) {
-            const byte = image.data[3 * ((patch * row + y) * image.width + patch * column + x) + c]
-            values[at + (c * patch + y) * patch + x] = (byte / 255 - mean[c]) / std[c]
-          }
-    })
-    const none = grids.slice(0, -1).map(() => new Int32Array(0))
-    return { indices: [...none, Int32Array.from(patches, ({ index }) => index)] }
-  })
-  return { patches: tensor3d(values, [groups.length, count, length]), selections, rows }
-}
 
 /**
  * Trains the trunk of a PS3 model and writes it to `directory`.
  * @param options `onRecord`: told every 100 steps of the accuracy on dots and labels among 1, 2, 7 and 14 marks
  */
-export async function teachPatches(
-  from,
-  directory,
-  { seed = 0, steps = 2000, learningRate = 2e-3, trunkRate = 1, onRecord },
-) {
+export async function teachPatches(from, directory, { seed = 0, steps, learningRate = 2e-3, onRecord }) {
   const { encoder, processor, tokenizerConfig } = await loadPretrained(from)
-  const { vision_model: model } = encoder
-  const { vision, trunk } = encoder.config
-  const layer = trunk.depth - 1
+  const { trunk } = encoder.config
   const reader = new Reader(trunk.width)
   reader.initialize(seed)
   const { weight } = reader.project.fc1
@@ -150,79 +85,61 @@ export async function teachPatches(
   weight.set(scaled)
   scaled.dispose()
   const ofTrunk = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
-  const ofReader = [...reader.namedParameters('reader.')]
-  const parameters = new Map([...ofTrunk, ...ofReader])
-  const groups = [
-    { parameters: new Map(ofReader), weightDecay: 0.01, rateFactor: 1 },
-    { parameters: new Map(ofTrunk), weightDecay: 0.01, rateFactor: trunkRate },
-  ]
-  const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
-  let state = optimizer.init()
-  const right = AMONG.map(() => [0, 0])
-  const every = Math.min(100, steps)
-  for (let step = 0; step < steps; step++) {
-    const random = pictureRandom(2 * seed, step)
-    const drawn = Array.from({ length: GROUPS }, () => drawGroup(random, SIDE * trunk.patch_size))
-    // What lies around is nothing: the noise that pictures are drawn on.
-    const [size] = vision.ps3_scales
-    const around = {
-      width: size,
-      height: size,
-      data: Uint8Array.from({ length: 3 * size * size }, () => 64 + random.integer(128)),
-    }
-    const pictures = new PictureBatch([around], vision.ps3_scales, trunk.patch_size, encoder.normalization)
-    const grids = pictures.sizes.slice(1).map(({ grid }) => grid)
-    const { patches, selections, rows } = patchesOf(drawn, trunk, encoder.normalization, grids, random)
-    const asked = drawn.flat().map((one) => one.asked)
-    const answers = drawn.flat().map((one) => one.answer)
-    const tape = new Tape()
-    const [loss, scores] = tape.record(() => {
-      const { keysValues } = model.lowRes(pictures.lowResPatches(), pictures.sizes[0].grid, [layer])
-      const shared = keysValues.map((x) =>
-        concat(
-          drawn.map(() => x),
-          0,
-        ),
-      )
-      const [tokens] = model.highRes(model.embedHighRes(patches, selections, grids), shared, [layer])
-      const ofMarks = gatherRows(reshape(tokens, [rows.length, -1]), rows)
-      const scores = AMONG.map((marks) =>
-        reader.forward(reshape(ofMarks, [-1, marks * SIDE * SIDE, trunk.width]), asked),
-      )
-      const wanted = oneHot(answers, ANSWERS.length)
-      const losses = scores.map((some) => neg(mean(sum(mul(logSoftmax(some), wanted), 1))))
-      return [addN(losses), stack(scores)]
-    })
-    const values = [...parameters.values()].map(({ value }) => value)
-    const found = tape.gradients([{ y: loss }], values)
-    const gradients = new Map(
-      [...parameters.keys()].flatMap((path, i) => (found[i] ? [[path, found[i]]] : [])),
-    )
-    const rate = learningRate * Math.min(1, (step + 1) / 50, (2 * (steps - step)) / steps)
-    const next = optimizer.update(groups, gradients, state, rate)
-    state = next.state
-    applyValues(groups, next.values)
-    const told = await tensorData(scores)
-    right.forEach((counts, k) => {
-      answers.forEach((answer, i) => {
-        const from = (k * answers.length + i) * ANSWERS.length
-        const row = told.subarray(from, from + ANSWERS.length)
-        if (row.indexOf(Math.max(...row)) === answer) counts[Number(answer >= COLORS.length)]++
-      })
-    })
-    const [value] = await tensorData(loss)
-    dispose([loss, scores, patches])
-    if ((step + 1) % every === 0) {
-      const seen = GROUPS * 7 * every
-      const accuracy = AMONG.flatMap((marks, k) =>
-        KINDS.map((kind, i) => [`accuracy/${kind}/${marks}`, right[k][i] / seen]),
-      )
-      onRecord?.({ step: step + 1, scalars: { loss: value, ...Object.fromEntries(accuracy) } })
-      for (const counts of right) counts.fill(0)
-    }
-  }
+  const parameters = new Map([...ofTrunk, ...reader.namedParameters('reader.')])
+  const groups = [{ parameters, weightDecay: 0.01, rateFactor: 1 }]
+  const step = (i) => patchStep(encoder, reader, parameters, pictureRandom(2 * seed, i))
+  await teach(groups, step, { steps, learningRate, onRecord })
   await savePretrained(encoder, directory, { processor, tokenizerConfig })
-  const { fc1, fc2 } = reader.project
+  await saveProjector(reader.project, join(directory, 'projector.safetensors'))
+  reader.dispose()
+  encoder.dispose()
+}
+
+function askAbout({ kind, on, writing, answer }, random) {
+  if (kind === 'dot' || writing === 'digit') return { ask: kind === 'dot' ? kind : writing, on, answer }
+  const place = random.integer(answer.length)
+  return { ask: `letter ${place + 1}`, on, answer: answer[place] }
+}
+
+async function patchStep(encoder, reader, parameters, random) {
+  const { trunk } = encoder.config
+  const drawn = Array.from({ length: GROUPS }, () =>
+    drawGroup(random, {
+      size: closeSize(encoder.config),
+      write: () => (random.integer(2) ? 'digit' : 'letters'),
+    }),
+  )
+  const placed = placeMarks(encoder, drawn, random)
+  const count = placed.patches.shape[1]
+  const ofMarks = Int32Array.from(placed.rows.flatMap((rows, g) => rows.flat().map((row) => g * count + row)))
+  const questions = drawn.flat().map((mark) => askAbout(mark, random))
+  const asked = questions.map(({ ask, on }) => ASKED.indexOf(ask) * COLORS.length + COLORS.indexOf(on))
+  const wanted = questions.map(({ answer }) => ANSWERS.indexOf(answer))
+  const tape = new Tape()
+  const [loss, scores] = tape.record(() => {
+    const features = lookAtMarks(encoder, placed, trunk.depth - 1)
+    const tokens = gatherRows(reshape(features, [-1, trunk.width]), ofMarks)
+    const scores = AMONG.map((many) =>
+      reader.forward(reshape(tokens, [-1, (many * count) / drawn[0].length, trunk.width]), asked),
+    )
+    const targets = oneHot(wanted, ANSWERS.length)
+    const losses = scores.map((some) => neg(mean(sum(mul(logSoftmax(some), targets), 1))))
+    return [addN(losses), stack(scores)]
+  })
+  const values = [...parameters.values()].map(({ value }) => value)
+  const found = tape.gradients([{ y: loss }], values)
+  const gradients = new Map([...parameters.keys()].flatMap((path, i) => (found[i] ? [[path, found[i]]] : [])))
+  const rows = AMONG.flatMap((many) => questions.map(({ ask }) => `${ask}/${many}`))
+  const right = areLargest(
+    await tensorData(scores),
+    rows.map((_, i) => wanted[i % wanted.length]),
+  )
+  const [value] = await tensorData(loss)
+  dispose([loss, scores, placed.patches])
+  return { loss: value, gradients, answers: rows.map((kind, i) => ({ kind, isRight: right[i] })) }
+}
+
+async function saveProjector({ fc1, fc2 }, path) {
   const stored = Object.entries({ 'layers.0': fc1, 'layers.2': fc2 }).flatMap(([name, { weight, bias }]) => [
     [`${name}.weight`, weight],
     [`${name}.bias`, bias],
@@ -231,8 +148,5 @@ export async function teachPatches(
     name,
     { dtype: 'F32', shape, data: () => tensorData(value) },
   ])
-  await writeSafetensors(join(directory, 'projector.safetensors'), written)
-  disposeAdamW(state)
-  reader.dispose()
-  encoder.dispose()
+  await writeSafetensors(path, written)
 }

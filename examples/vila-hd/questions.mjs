@@ -29,13 +29,22 @@ function greySquare(size) {
   return greys.get(size)
 }
 
+/** Pictures one after the other in which nothing can be asked before it is said that this has no end. */
+const IN_VAIN = 50
+
 /** Endless, for training. A position is a picture and how many of its questions were taken. */
 export function questionSource(options) {
   return {
     async *open(state) {
       const first = state ?? { index: 0, taken: 0 }
+      let last = first.index
       for (let { index, taken } = first; ; index++, taken = 0) {
         const samples = askedPicture({ ...options, index, split: 'train' })
+        if (samples.length > 0) last = index
+        if (index - last > IN_VAIN)
+          throw new Error(
+            `none of ${IN_VAIN} pictures has a question of ${options.kinds ?? 'any kind'} that needs ${options.needs ?? 'any resolution'}`,
+          )
         for (const [i, sample] of samples.entries())
           if (i >= taken) yield { sample, state: { index, taken: i + 1 } }
       }

@@ -38,6 +38,16 @@ const parts = {
   promptState: 'mean',
 }
 
+/**
+ * The language model on close looks: dots and digits first, letters and short words when it reads these. Rates are shares of the
+ * learning rate.
+ */
+const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
+const close = [
+  { name: 'digits', steps: 1000, learningRate: 2e-3, rates, letters: 0 },
+  { name: 'words', steps: 1000, learningRate: 1.5e-3, rates, letters: 0.6 },
+]
+
 /** Of every stage. The encoder has learned what its patches hold: larger steps lose it. */
 const common = {
   batch: 56,
@@ -84,4 +94,4 @@ const stages = [
   },
 ]
 
-export const RECIPE = { encoder, parts, common, stages }
+export const RECIPE = { encoder, parts, close, common, stages }

@@ -1,10 +1,12 @@
-// Trains VILA-HD-Tiny: first its encoder, to find shapes and to tell small marks apart, then all of it, to answer.
-// usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--backend NAME]
+// Trains VILA-HD-Tiny: its encoder, to find shapes and to tell small marks apart; its language model, to read close looks at
+// marks; then all of it, to look closely at pictures of 4K and to answer.
+// usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--after DIR] [--backend NAME]
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
 import { parseFineTuneConfig, startFineTuning } from '@ps3js/trainer'
+import { teachReading } from './close.mjs'
 import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
@@ -15,30 +17,41 @@ const PER_PICTURE = 14
 /** Pictures to evaluate on come from a seed of their own. */
 const HELD_OUT = 1000
 
-/**
- * Trains the encoder and the first layers of what connects it, into folders of their own, and gives what `parts` says of both.
- */
-export async function trainEncoder({ from, patches, where }, directory, { seed = 0, ...options } = {}) {
-  const [first, visionTower] = [join(directory, 'patches'), join(directory, 'where')]
-  await teachPatches(from, first, { ...patches, seed, ...options })
-  await teachWhere(first, visionTower, { ...where, seed, ...options })
-  return { visionTower, projectorWeights: join(first, 'projector.safetensors') }
+/** Trains the encoder, then the language model on close looks, into folders of their own, and gives the last one's. */
+export async function trainCloseUp({ encoder, parts, close }, directory, { seed = 0, ...options } = {}) {
+  const [patches, visionTower] = [join(directory, 'patches'), join(directory, 'where')]
+  await teachPatches(encoder.from, patches, { ...encoder.patches, seed, ...options })
+  await teachWhere(patches, visionTower, { ...encoder.where, seed, ...options })
+  const projectorWeights = join(patches, 'projector.safetensors')
+  let model = { parts: { ...parts, visionTower, projectorWeights } }
+  for (const { name, ...settings } of close) {
+    const to = join(directory, name)
+    await teachReading(parseFineTuneConfig({ steps: 1, model }, name).model, to, {
+      ...settings,
+      seed,
+      ...options,
+    })
+    model = { from: to }
+  }
+  return model.from
 }
 
 /**
- * Trains every stage into a folder of its own, and gives the last one's.
+ * Trains every stage into a folder of its own, from the model in `from`, and gives the last one's.
  * @param options `like`: 'low-only' trains equally long without looking closely, 'blind' without pictures either
  */
-export async function trainStages({ parts, common, stages }, directory, { seed = 0, like, ...options } = {}) {
+export async function trainStages({ common, stages }, from, directory, { seed = 0, like, ...options } = {}) {
   const isBlind = like === 'blind'
-  let folder
+  let model = from
   for (const { name, asked, settings } of stages) {
-    const model = folder ? { from: join(folder, 'latest') } : { parts }
     const looks = like ? withoutLooks : settings
     // A stage is measured in what it learns.
     const evaluation = { ...common.evaluation, mode: looks.selection.mode }
-    const config = parseFineTuneConfig({ ...common, ...settings, ...looks, evaluation, seed, model }, name)
-    folder = join(directory, name)
+    const config = parseFineTuneConfig(
+      { ...common, ...settings, ...looks, evaluation, seed, model: { from: model } },
+      name,
+    )
+    const folder = join(directory, name)
     const drawn = ({ model }) => {
       const size = model.vision_tower.config.vision.ps3_scales.at(-1)
       return { size, count: PER_PICTURE, ...asked, isBlind }
@@ -51,8 +64,9 @@ export async function trainStages({ parts, common, stages }, directory, { seed =
       },
       ...options,
     })
+    model = join(folder, 'latest')
   }
-  return folder
+  return model
 }
 
 /** What replaces a stage's settings where nothing is looked at closely. */
@@ -64,6 +78,7 @@ async function main() {
       out: { type: 'string', default: 'runs/vila-hd-tiny' },
       seed: { type: 'string', default: '0' },
       like: { type: 'string' },
+      after: { type: 'string' },
       backend: { type: 'string', default: 'auto' },
     },
   })
@@ -77,9 +92,9 @@ async function main() {
     print(`step ${step}: ${shown.map(([name, value]) => `${name} ${value.toPrecision(3)}`).join(', ')}\n`)
   }
   const options = { seed: Number(values.seed), onRecord }
-  const encoder = await trainEncoder(RECIPE.encoder, values.out, options)
-  const recipe = { ...RECIPE, parts: { ...RECIPE.parts, ...encoder } }
-  await trainStages(recipe, values.out, { ...options, like: values.like })
+  const closeUp = join(values.after ?? values.out, RECIPE.close.at(-1).name)
+  if (!values.after) await trainCloseUp(RECIPE, values.out, options)
+  await trainStages(RECIPE, closeUp, values.out, { ...options, like: values.like })
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

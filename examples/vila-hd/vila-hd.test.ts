@@ -3,15 +3,18 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pictureRandom } from '@ps3js/data-synth'
 import { TextTokenizer } from '@ps3js/language-model'
-import { ImageProcessor, PS3Encoder, parseConfig, savePretrained } from '@ps3js/ps3-encoder'
+import { ImageProcessor, loadPretrained, PS3Encoder, parseConfig, savePretrained } from '@ps3js/ps3-encoder'
 import { fileSource, openSafetensors, useBackend } from '@ps3js/tensor'
-import type { RunRecord } from '@ps3js/trainer'
-import { loadVilaHd } from '@ps3js/vila-hd'
+import { openAssistant, parseFineTuneConfig, type RunRecord } from '@ps3js/trainer'
+import { loadVilaHd, saveVilaHd } from '@ps3js/vila-hd'
 import { expect, it } from 'vitest'
 import { expectNoLeak } from '../../tools/test-support.ts'
+import { teachReading } from './close.mjs'
 import { asMarkdown, measure, wilson } from './evaluate.mjs'
 import { makeTokenizer } from './make-tokenizer.mjs'
+import { closeSize, drawGroup, placeMarks } from './marks.mjs'
 import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
@@ -43,6 +46,13 @@ it('asks the same of a seed, of the kinds wanted, and goes on where it stopped',
   expect(all.every(({ sample }) => /^(mark|word)@756$/.test(sample.kind))).toBe(true)
   const rest = await take(all[2]!.state, 5)
   expect(rest.map(({ sample }) => sample.question)).toEqual(all.slice(3).map(({ sample }) => sample.question))
+})
+
+it('says so where nothing can be asked', async () => {
+  const { open } = questionSource({ seed: 1, size: 512, count: 4, kinds: ['riddle'], needs: [378] })
+  await expect(open(null).next()).rejects.toThrow(
+    'none of 50 pictures has a question of riddle that needs 378',
+  )
 })
 
 it('evaluates on pictures that show nothing to the blind', async () => {
@@ -103,7 +113,8 @@ it('teaches patches, and leaves the first layers of what connects them to a lang
     await expectNoLeak(() => teachPatches(from, to, { steps: 2, onRecord }))
     // 44 answers as likely, four times: 4 ln 44 = 15.1, and what initial values make of it.
     expect(Math.abs(records[0]!.scalars.loss! - 4 * Math.log(44))).toBeLessThan(2)
-    expect(Object.keys(records[0]!.scalars)).toContain('accuracy/label/14')
+    for (const kind of ['dot', 'digit', 'letter 1'])
+      expect(Object.keys(records[0]!.scalars)).toContain(`accuracy/${kind}/14`)
     const projector = await openSafetensors(fileSource(join(to, 'projector.safetensors')))
     expect([...projector.names()].sort()).toEqual([
       'layers.0.bias',
@@ -129,6 +140,69 @@ it('teaches patches, and leaves the first layers of what connects them to a lang
   }
 }, 240_000)
 
+it('shows marks at every scale, each in a place of its own', async () => {
+  await useBackend('wasm')
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    await saveSmallTower(directory, 14)
+    const { encoder } = await loadPretrained(directory)
+    const size = closeSize(encoder.config)
+    // Four of the finest scale's patches are one of the first high scale's.
+    expect(size).toBe(56)
+    const random = pictureRandom(1, 1)
+    const groups = [0, 1].map(() => drawGroup(random, { size, write: () => 'digit' }))
+    await expectNoLeak(() => {
+      const { patches, selections, rows } = placeMarks(encoder, groups, random)
+      expect(patches.shape).toEqual([2, 14 * 17, 3 * 14 ** 2])
+      const values = patches.dataSync()
+      selections.forEach(({ indices: [coarse, fine] }, g) => {
+        expect([new Set(coarse).size, new Set(fine).size]).toEqual([14, 14 * 16])
+        groups[g]!.forEach(({ image }, m) => {
+          const [first, ...others] = rows[g]![m]!
+          const cell = coarse![first!]!
+          const [top, left] = [4 * Math.floor(cell / 16), 4 * (cell % 16)]
+          others.forEach((row, p) => {
+            const [y, x] = [Math.floor(p / 4), p % 4]
+            expect(fine![row - 14]).toBe(64 * (top + y) + left + x)
+            // Its upper left pixel's red, by mean and deviation of a half.
+            const at = (g * 14 * 17 + row) * 3 * 14 ** 2
+            expect(values[at]).toBeCloseTo(image.data[3 * 14 * (56 * y + x)]! / 127.5 - 1, 5)
+          })
+        })
+      })
+      patches.dispose()
+    })
+    encoder.dispose()
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+})
+
+it('teaches a language model to read marks', async () => {
+  await useBackend('wasm')
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    const [tower, to] = [join(directory, 'tower'), join(directory, 'to')]
+    await saveSmallTower(tower, 14)
+    const languageModelConfig = { ...RECIPE.parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
+    const parts = { ...RECIPE.parts, visionTower: tower, languageModelConfig }
+    const { model } = parseFineTuneConfig({ model: { parts }, steps: 1 }, 'close')
+    const records: RunRecord[] = []
+    const onRecord = (record: RunRecord) => records.push(record)
+    const settings = { ...RECIPE.close[0]!, letters: 0.5, steps: 2 }
+    await expectNoLeak(() => teachReading(model, to, { ...settings, onRecord }))
+    // Of 464 tokens any is as likely: ln 464 = 6.1.
+    expect(Math.abs(records[0]!.scalars.loss! - Math.log(464))).toBeLessThan(1)
+    for (const kind of ['dot', 'digit', 'letters', 'word'])
+      expect(Object.keys(records[0]!.scalars).some((name) => name.startsWith(`accuracy/${kind}`))).toBe(true)
+    const assistant = await loadVilaHd(to)
+    expect(assistant.model.config.promptState).toBe('mean')
+    assistant.dispose()
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}, 240_000)
+
 it('runs its stages one after the other, and leaves a model that can be asked', async () => {
   await useBackend('wasm')
   const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
@@ -137,8 +211,12 @@ it('runs its stages one after the other, and leaves a model that can be asked', 
     await saveSmallTower(tower)
     const { parts, common, stages } = RECIPE
     const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
+    const model = { parts: { ...parts, visionTower: tower, languageModelConfig } }
+    const opened = await openAssistant(parseFineTuneConfig({ model, steps: 1 }, 'test').model, { seed: 0 })
+    const from = join(directory, 'from')
+    await saveVilaHd(opened.assistant, from, { tokenizer: opened.tokenizer })
+    opened.assistant.dispose()
     const recipe = {
-      parts: { ...parts, visionTower: tower, languageModelConfig },
       common: { ...common, batch: 8, log: { every: 1 }, evaluation: { samples: 8, maxTokens: 3 } },
       stages: stages.map((stage) => ({
         ...stage,
@@ -151,13 +229,13 @@ it('runs its stages one after the other, and leaves a model that can be asked', 
     const onRecord = (record: RunRecord) => records.push(record)
     let folder = ''
     await expectNoLeak(async () => {
-      folder = await trainStages(recipe, join(directory, 'run'), { onRecord })
+      folder = await trainStages(recipe, from, join(directory, 'run'), { onRecord })
     })
     const losses = records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])
     expect(losses).toHaveLength(stages.length)
     // Of 464 tokens any is as likely: ln 464 = 6.1.
     for (const loss of losses) expect(Math.abs(loss - Math.log(464))).toBeLessThan(1)
-    const assistant = await loadVilaHd(join(folder, 'latest'))
+    const assistant = await loadVilaHd(folder)
     const rows = await measure(assistant, { pictures: 1, seed: 3, maxTokens: 2 })
     expect(rows.map(({ name }) => name)).toEqual([
       'low resolution only',

@@ -94,11 +94,11 @@ describe('drawMark', () => {
     return { kind, ...drawMark({ random: pictureRandom(3, i), kind, on: 'red' }) }
   })
 
-  it('draws one dot of another colour, or one character on black', () => {
+  it('draws one dot of another colour, or one digit on black', () => {
     for (const { kind, color, text, image } of marks) {
-      expect(image.data.length).toBe(56 * 56 * 3)
+      expect(image.data.length).toBe(70 * 70 * 3)
       expect(
-        kind === 'dot' ? text === '' && color !== 'red' : /^[0-9A-Z]$/.test(text) && color === 'black',
+        kind === 'dot' ? text === '' && color !== 'red' : /^[0-9]$/.test(text) && color === 'black',
       ).toBe(true)
       // A shade of red is what the most pixels have.
       const counts = new Map<string, number>()
@@ -112,11 +112,23 @@ describe('drawMark', () => {
     }
   })
 
-  it('draws every colour, and as many digits as letters', () => {
+  it('draws every colour and every digit', () => {
     const dots = marks.filter(({ kind }) => kind === 'dot')
     expect(new Set(dots.map(({ color }) => color)).size).toBe(7)
-    const digits = marks.filter(({ text }) => /\d/.test(text)).length
-    expect(digits).toBeGreaterThan(30)
-    expect(digits).toBeLessThan(70)
+    expect(new Set(marks.map(({ text }) => text)).size).toBe(11)
+  })
+
+  it('writes what it is told to', () => {
+    const written = (writing: 'digit' | 'letters' | 'word') =>
+      Array.from({ length: 60 }, (_, i) => {
+        const random = pictureRandom(4, i)
+        return drawMark({ random, kind: 'label', on: 'cyan', writing }).text
+      })
+    for (const text of written('digit')) expect(text).toMatch(/^\d$/)
+    const letters = written('letters')
+    for (const text of letters) expect(text).toMatch(/^[A-Z]{1,4}$/)
+    expect(new Set(letters.map(({ length }) => length)).size).toBe(4)
+    for (const text of written('word'))
+      expect([/^[A-Z]{2,4}$/.test(text), splitOfWord(text)]).toEqual([true, 'train'])
   })
 })

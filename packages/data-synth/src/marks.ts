@@ -119,18 +119,30 @@ export interface DrawMarkOptions {
   kind: 'dot' | 'label'
   /** Of what it lies on. */
   on: Color
-  /** Width and height in pixels, at least 40. Default 56. */
+  /** On a label: a `digit`, one to four `letters`, or a `word` as short. Default `digit`. */
+  writing?: 'digit' | 'letters' | 'word'
+  /** Width and height in pixels, at least 40. Default 70. */
   size?: number
 }
 
-/** What is written on labels that are drawn alone: as many digits as capitals. */
-const CHARACTERS = ['0123456789', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+const DIGITS = [...'0123456789']
+const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+
+const WRITE: Record<NonNullable<DrawMarkOptions['writing']>, (random: Random) => string> = {
+  digit: (random) => pick(random, DIGITS),
+  letters: (random) =>
+    Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join(''),
+  word: (random) => pick(random, SHORT_WORDS.train),
+}
+
+/** Pixels of a dot, and of a column of a label's letters, that need 1512 or 3780 in a picture of 4K. */
+const SIZES = { dot: [13, 40], label: [2, 6] } as const
 
 /**
- * A close look at one mark, of any size that fine ones have in a picture of 4K: a dot of another colour, or a label with one
- * character.
+ * A close look at one mark, of any size at which a picture of 4K needs to be looked at closely: a dot of another colour, or a
+ * label.
  */
-export function drawMark({ random, kind, on, size = 56 }: DrawMarkOptions): {
+export function drawMark({ random, kind, on, writing = 'digit', size = 70 }: DrawMarkOptions): {
   image: RgbPicture
   /** The dot's, or black. */
   color: string
@@ -141,19 +153,22 @@ export function drawMark({ random, kind, on, size = 56 }: DrawMarkOptions): {
   const all: Box = [0, 0, size, size]
   const within: Box = [2, 2, size - 2, size - 2]
   paintShape(image, all, () => true, on, { marks: [], grain: 1 + random.integer(3) }, random)
+  const [low, high] = SIZES[kind]
+  const wanted = low * (high / low) ** random.uniform()
   if (kind === 'dot') {
     const color = pick(
       random,
       COLORS.filter((one) => one !== on),
     )
-    const unit = 8 + random.integer(17)
+    const unit = Math.min(Math.round(wanted), size - 4)
     const part = { text: '', color, kind, minResolution: 0, unit, box: placeIn(within, unit, unit, random) }
     paintDot(image, part, random)
     return { image, color, text: '' }
   }
-  const text = pick(random, [...pick(random, CHARACTERS)])
-  const unit = 2 + 2 * random.uniform()
-  const box = placeIn(within, Math.floor(7 * unit), Math.floor((GLYPH_ROWS + 2) * unit), random)
+  const text = WRITE[writing](random)
+  const [columns, rows] = [textColumns(text) + 2, GLYPH_ROWS + 2]
+  const unit = Math.min(wanted, (size - 4) / Math.max(columns, rows))
+  const box = placeIn(within, Math.floor(columns * unit), Math.floor(rows * unit), random)
   paintLabel(image, { text, color: 'black', kind, minResolution: 0, unit, box }, random)
   return { image, color: 'black', text }
 }

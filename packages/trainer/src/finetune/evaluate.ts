@@ -91,6 +91,7 @@ export function answerScalars({ accuracy, recall }: AnswerEvaluation): Record<st
   }
 }
 
+/** What spells questions to an assistant. */
 export const spellerOf = ({
   model: { config },
   tokenizer,

@@ -44,7 +44,7 @@ export interface TrainableAssistant {
 /** Opens the model with its values. Throws ConfigError, CheckpointError or ResourceError. */
 export async function openAssistant(
   { from, parts }: FineTuneConfig['model'],
-  { seed, lora }: Pick<FineTuneConfig, 'seed' | 'lora'>,
+  { seed, lora }: Pick<FineTuneConfig, 'seed'> & Partial<Pick<FineTuneConfig, 'lora'>>,
   options: PretrainedOptions = {},
 ): Promise<TrainableAssistant> {
   const opening = { ...options, layers: lora && loraLayers(lora) }

@@ -50,7 +50,10 @@ export interface Speller {
 }
 
 /** @throws InvalidArgumentError when the chat template does not go on from the question to the answer */
-export function spellQuestion({ question, answer }: QuestionSample, speller: Speller): QuestionIds {
+export function spellQuestion(
+  { question, answer }: Pick<QuestionSample, 'question' | 'answer'>,
+  speller: Speller,
+): QuestionIds {
   const { tokenizer, stopIds } = speller
   const asked = [{ role: 'user', content: `${PICTURE_TAG}${question}` }]
   const told = [...asked, { role: 'assistant', content: answer }]

@@ -1,0 +1,114 @@
+// Teaches a language model, and what connects it, to read close looks at marks and to tell which of them a question means.
+import { pictureRandom } from '@ps3js/data-synth'
+import { crossEntropy } from '@ps3js/language-model'
+import { dispose, gatherRows, reshape, slice, Tape, tensorData } from '@ps3js/tensor'
+import { labelsOf, openAssistant, packQuestions, spellerOf, spellQuestion } from '@ps3js/trainer'
+import { saveVilaHd } from '@ps3js/vila-hd'
+import { AMONG, areLargest, closeSize, drawGroup, lookAtMarks, placeMarks, teach } from './marks.mjs'
+
+/** In every step, of fourteen marks each. */
+const GROUPS = 6
+const SHAPES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'diamond']
+
+/** As `askQuestions` of data-synth asks. */
+function askAbout({ kind, on, writing }, random) {
+  const host = `the ${on} ${SHAPES[random.integer(SHAPES.length)]}`
+  if (kind === 'dot') return `What colour is the dot on ${host}?`
+  return writing === 'digit'
+    ? `What number is on the label on ${host}?`
+    : `What does the label on ${host} say?`
+}
+
+/**
+ * Trains a VILA-HD, in `model` as a fine-tuning's configuration names it, but for where it looks, and writes it to `directory`.
+ * @param options `letters`: share of the labels that have letters, half of them words; `rates`: of each part to `learningRate`
+ */
+export async function teachReading(
+  model,
+  directory,
+  { seed = 0, steps, learningRate = 2e-3, rates, letters = 0, onRecord },
+) {
+  const { assistant, tokenizer } = await openAssistant(model, { seed })
+  const named = [...assistant.model.namedParameters()]
+  const groups = Object.entries(rates).map(([prefix, rateFactor]) => ({
+    parameters: new Map(named.filter(([path]) => path.startsWith(prefix))),
+    ...{ weightDecay: 0.01, rateFactor },
+  }))
+  const step = (i) =>
+    readingStep(assistant, groups, { random: pictureRandom(2 * seed + 1, i), turn: i, letters })
+  await teach(groups, step, { steps, learningRate, onRecord })
+  await saveVilaHd(assistant, directory, { tokenizer })
+  assistant.dispose()
+}
+
+/** Half of what is written in letters are words, half any letters: these are to be read one by one. */
+const writes = (letters) => (random) =>
+  random.uniform() >= letters ? 'digit' : random.integer(2) ? 'word' : 'letters'
+
+async function readingStep(assistant, groups, { random, turn, letters }) {
+  const { model } = assistant
+  const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
+  const speller = spellerOf(assistant)
+  const size = closeSize(encoder.config)
+  const drawn = Array.from({ length: GROUPS }, () => drawGroup(random, { size, write: writes(letters) }))
+  const placed = placeMarks(encoder, drawn, random)
+  const tape = new Tape()
+  const asked = []
+  let targets = []
+  const [loss, logits] = tape.record(() => {
+    const features = lookAtMarks(encoder, placed, featureLayer)
+    drawn.forEach((marks, g) => {
+      const { indices } = placed.selections[g]
+      const own = reshape(slice(features, [g, 0, 0], [1, -1, -1]), features.shape.slice(1))
+      const { tokens } = connector.highRes(own, { grids: placed.grids, indices }, null)
+      const many = AMONG[(g + turn) % AMONG.length]
+      for (let from = 0; from < marks.length; from += many) {
+        const rows = placed.rows[g].slice(from, from + many).flat()
+        const high = gatherRows(
+          tokens,
+          rows.sort((a, b) => a - b),
+        )
+        for (const mark of marks.slice(from, from + many)) {
+          const sample = { question: askAbout(mark, random), answer: mark.answer }
+          const kind = mark.kind === 'dot' ? 'dot' : mark.writing
+          asked.push({ ids: spellQuestion(sample, speller), high, kind: `${kind}/${many}` })
+        }
+      }
+    })
+    const texts = asked.map(({ ids }) => ({ ids: [...ids.prompt, ...ids.answer], labels: labelsOf(ids) }))
+    const shown = asked.map(({ high }) => ({ low: null, high }))
+    const { rows, parts, ends } = packQuestions(model, texts, shown)
+    const { last } = llm.forward(rows, parts)
+    // A token is told by the row before it.
+    targets = asked.flatMap(({ ids: { answer } }, text) =>
+      answer.map((id, i) => ({ id, text, row: ends[text] - answer.length + i - 1 })),
+    )
+    const logits = llm.logits(
+      gatherRows(
+        last,
+        targets.map(({ row }) => row),
+      ),
+    )
+    return [
+      crossEntropy(
+        logits,
+        targets.map(({ id }) => id),
+      ),
+      logits,
+    ]
+  })
+  const parameters = groups.flatMap((group) => [...group.parameters])
+  const found = tape.gradients(
+    [{ y: loss }],
+    parameters.map(([, { value }]) => value),
+  )
+  const gradients = new Map(parameters.flatMap(([path], i) => (found[i] ? [[path, found[i]]] : [])))
+  const right = areLargest(
+    await tensorData(logits),
+    targets.map(({ id }) => id),
+  )
+  const wrong = new Set(targets.flatMap(({ text }, i) => (right[i] ? [] : [text])))
+  const [value] = await tensorData(loss)
+  dispose([loss, logits, placed.patches])
+  return { loss: value, gradients, answers: asked.map(({ kind }, i) => ({ kind, isRight: !wrong.has(i) })) }
+}

@@ -1,0 +1,143 @@
+// Close looks at small marks, at all scales, alone and among others: hundreds a second, where pictures of 4K give tens. An
+// encoder's patches and a language model learn from them what there is to read.
+import { SHAPE_COLORS as COLORS, drawMark } from '@ps3js/data-synth'
+import { PictureBatch, samplePatches } from '@ps3js/ps3-encoder'
+import { concat, tensor3d } from '@ps3js/tensor'
+import { adamW, applyValues, disposeAdamW } from '@ps3js/trainer'
+
+/** Marks among which one is meant: one alone teaches what marks look like, more of them to tell which is meant. */
+export const AMONG = [1, 2, 7, 14]
+export const KINDS = ['dot', 'label']
+
+/**
+ * A dot and a label on each of seven colours, in any order.
+ * @param options `size`: of a close look, in pixels; `write`: what `drawMark` is to write on a label, by a generator
+ */
+export function drawGroup(random, { size, write }) {
+  const hosts = random.shuffle([...COLORS]).slice(0, 7)
+  const marks = hosts.flatMap((on) =>
+    KINDS.map((kind) => {
+      const writing = write(random)
+      const drawn = drawMark({ random, kind, on, writing, size })
+      return { ...drawn, kind, on, writing, answer: drawn.text || drawn.color }
+    }),
+  )
+  return random.shuffle(marks)
+}
+
+/** Patch grids of the high scales. A close look is one patch of the first, and what the others have in its place. */
+export function highGrids({ vision, trunk }) {
+  return vision.ps3_scales.slice(1).map((scale) => ({
+    height: scale / trunk.patch_size,
+    width: scale / trunk.patch_size,
+  }))
+}
+
+/** Pixels of a close look at the finest scale. */
+export function closeSize(config) {
+  const grids = highGrids(config)
+  return (config.trunk.patch_size * grids.at(-1).width) / grids[0].width
+}
+
+/**
+ * Groups of as many marks each, as an encoder takes them: each mark somewhere in a picture of its group. Dispose `patches`.
+ * `rows`: of each group, for each mark, where its patches are among the group's.
+ */
+export function placeMarks({ config, normalization: { mean, std } }, groups, random) {
+  const patch = config.trunk.patch_size
+  const length = 3 * patch ** 2
+  const grids = highGrids(config)
+  const [{ width: across, height: down }] = grids
+  const cells = Array.from({ length: across * down }, (_, i) => i)
+  const sides = grids.map(({ width }) => width / across)
+  const marks = groups[0].length
+  const count = marks * sides.reduce((sum, side) => sum + side ** 2, 0)
+  const values = new Float32Array(groups.length * count * length)
+  const placed = groups.map((group, g) => {
+    const chosen = random.shuffle([...cells]).slice(0, marks)
+    const rows = group.map(() => [])
+    let start = 0
+    const indices = sides.map((side, scale) => {
+      const { width } = grids[scale]
+      const all = chosen.flatMap((cell, m) => {
+        const [top, left] = [side * Math.floor(cell / across), side * (cell % across)]
+        const at = (p) => (top + Math.floor(p / side)) * width + left + (p % side)
+        return Array.from({ length: side ** 2 }, (_, p) => ({ m, p, index: at(p) }))
+      })
+      all.sort((a, b) => a.index - b.index)
+      const seen = group.map(({ image }) =>
+        samplePatches(image, side * patch, side * patch, patch, null, mean, std),
+      )
+      all.forEach(({ m, p }, i) => {
+        rows[m].push(start + i)
+        values.set(seen[m].subarray(p * length, (p + 1) * length), (g * count + start + i) * length)
+      })
+      start += all.length
+      return Int32Array.from(all, ({ index }) => index)
+    })
+    return { indices, rows }
+  })
+  return {
+    grids,
+    around: noisePicture(config, { mean, std }, random),
+    patches: tensor3d(values, [groups.length, count, length]),
+    selections: placed.map(({ indices }) => ({ indices })),
+    rows: placed.map(({ rows }) => rows),
+  }
+}
+
+/** What lies around is nothing: the noise that pictures are drawn on. */
+function noisePicture({ vision, trunk }, normalization, random) {
+  const [size] = vision.ps3_scales
+  const data = Uint8Array.from({ length: 3 * size * size }, () => 64 + random.integer(128))
+  return new PictureBatch(
+    [{ width: size, height: size, data }],
+    vision.ps3_scales,
+    trunk.patch_size,
+    normalization,
+  )
+}
+
+/** Features of the groups' patches after a layer, by the very path of high-res patches: [groups, patches, C]. Differentiable. */
+export function lookAtMarks({ vision_model: model }, { around, grids, patches, selections }, layer) {
+  const { keysValues } = model.lowRes(around.lowResPatches(), around.sizes[0].grid, [layer])
+  const shared = keysValues.map((x) => concat(Array(selections.length).fill(x), 0))
+  return model.highRes(model.embedHighRes(patches, selections, grids), shared, [layer])[0]
+}
+
+/**
+ * AdamW over `groups` of parameters.
+ * @param step gives a step's `loss`, `gradients` by path, and for each answer its `kind` and whether it `isRight`
+ * @param options `onRecord`: told every `every` steps of the loss and of the share of right answers of each kind
+ */
+export async function teach(groups, step, { steps, learningRate, every = 100, onRecord }) {
+  const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
+  let state = optimizer.init()
+  let counts = new Map()
+  for (let i = 0; i < steps; i++) {
+    const { loss, gradients, answers } = await step(i)
+    const rate = learningRate * Math.min(1, (i + 1) / 50, (2 * (steps - i)) / steps)
+    const next = optimizer.update(groups, gradients, state, rate)
+    state = next.state
+    applyValues(groups, next.values)
+    for (const { kind, isRight } of answers) {
+      const [right, all] = counts.get(kind) ?? [0, 0]
+      counts.set(kind, [right + Number(isRight), all + 1])
+    }
+    if ((i + 1) % Math.min(every, steps) > 0) continue
+    const kinds = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
+    const accuracy = kinds.map(([kind, [right, all]]) => [`accuracy/${kind}`, right / all])
+    onRecord?.({ step: i + 1, scalars: { loss, ...Object.fromEntries(accuracy) } })
+    counts = new Map()
+  }
+  disposeAdamW(state)
+}
+
+/** Whether the largest of each row's values is the wanted one. values: row after row */
+export function areLargest(values, wanted) {
+  const width = values.length / wanted.length
+  return wanted.map((index, i) => {
+    const row = values.subarray(i * width, (i + 1) * width)
+    return row.indexOf(Math.max(...row)) === index
+  })
+}
