@@ -8,11 +8,12 @@ import { AMONG, areLargest, closeSize, drawGroup, lookAtMarks, placeMarks, teach
 
 /** In every step, of fourteen marks each. */
 const GROUPS = 6
-const SHAPES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'diamond']
+/** Close looks where no mark is, at each of a group's seven shapes. */
+const BESIDE = 1
 
 /** As `askQuestions` of data-synth asks. */
-function askAbout({ kind, on, writing }, random) {
-  const host = `the ${on} ${SHAPES[random.integer(SHAPES.length)]}`
+function askAbout({ kind, on, shape, writing }) {
+  const host = `the ${on} ${shape}`
   if (kind === 'dot') return `What colour is the dot on ${host}?`
   return writing === 'digit'
     ? `What number is on the label on ${host}?`
@@ -50,26 +51,34 @@ async function readingStep(assistant, groups, { random, turn, letters }) {
   const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
   const speller = spellerOf(assistant)
   const size = closeSize(encoder.config)
-  const drawn = Array.from({ length: GROUPS }, () => drawGroup(random, { size, write: writes(letters) }))
+  const drawn = Array.from({ length: GROUPS }, () =>
+    drawGroup(random, { size, write: writes(letters), beside: BESIDE }),
+  )
   const placed = placeMarks(encoder, drawn, random)
   const tape = new Tape()
   const asked = []
   let targets = []
   const [loss, logits] = tape.record(() => {
     const features = lookAtMarks(encoder, placed, featureLayer)
-    drawn.forEach((marks, g) => {
+    drawn.forEach((looks, g) => {
       const { indices } = placed.selections[g]
       const own = reshape(slice(features, [g, 0, 0], [1, -1, -1]), features.shape.slice(1))
       const { tokens } = connector.highRes(own, { grids: placed.grids, indices }, null)
       const many = AMONG[(g + turn) % AMONG.length]
+      const marks = looks.filter(({ kind }) => kind)
+      const beside = placed.rows[g].slice(marks.length)
       for (let from = 0; from < marks.length; from += many) {
-        const rows = placed.rows[g].slice(from, from + many).flat()
+        const ofMarks = placed.rows[g].slice(from, from + many)
+        const rows = [
+          ...ofMarks,
+          ...random.shuffle([...beside]).slice(random.integer(beside.length + 1)),
+        ].flat()
         const high = gatherRows(
           tokens,
           rows.sort((a, b) => a - b),
         )
         for (const mark of marks.slice(from, from + many)) {
-          const sample = { question: askAbout(mark, random), answer: mark.answer }
+          const sample = { question: askAbout(mark), answer: mark.answer }
           const kind = mark.kind === 'dot' ? 'dot' : mark.writing
           asked.push({ ids: spellQuestion(sample, speller), high, kind: `${kind}/${many}` })
         }

@@ -1,6 +1,6 @@
 // Close looks at small marks, at all scales, alone and among others: hundreds a second, where pictures of 4K give tens. An
 // encoder's patches and a language model learn from them what there is to read.
-import { SHAPE_COLORS as COLORS, drawMark } from '@ps3js/data-synth'
+import { SHAPE_COLORS as COLORS, drawCloseUps } from '@ps3js/data-synth'
 import { PictureBatch, samplePatches } from '@ps3js/ps3-encoder'
 import { concat, tensor3d } from '@ps3js/tensor'
 import { adamW, applyValues, disposeAdamW } from '@ps3js/trainer'
@@ -10,19 +10,22 @@ export const AMONG = [1, 2, 7, 14]
 export const KINDS = ['dot', 'label']
 
 /**
- * A dot and a label on each of seven colours, in any order.
- * @param options `size`: of a close look, in pixels; `write`: what `drawMark` is to write on a label, by a generator
+ * A dot and a label on each of seven shapes of different colours, in any order; then close looks beside them.
+ * @param options `size`: of a close look, in pixels; `write`: what is to be on a label, by a generator; `beside`: close looks at
+ *   each shape where neither mark is
  */
-export function drawGroup(random, { size, write }) {
+export function drawGroup(random, { size, write, beside = 0 }) {
   const hosts = random.shuffle([...COLORS]).slice(0, 7)
-  const marks = hosts.flatMap((on) =>
-    KINDS.map((kind) => {
-      const writing = write(random)
-      const drawn = drawMark({ random, kind, on, writing, size })
-      return { ...drawn, kind, on, writing, answer: drawn.text || drawn.color }
-    }),
-  )
-  return random.shuffle(marks)
+  const shapes = hosts.map((color) => {
+    const writing = write(random)
+    return { color, writing, ...drawCloseUps({ random, color, writing, size, beside }) }
+  })
+  const marks = shapes.flatMap(({ color, kind: shape, writing, dot, label }) => [
+    { image: dot.image, kind: 'dot', on: color, shape, writing, answer: dot.color },
+    { image: label.image, kind: 'label', on: color, shape, writing, answer: label.text },
+  ])
+  const others = shapes.flatMap((shape) => shape.beside.map((image) => ({ image })))
+  return [...random.shuffle(marks), ...random.shuffle(others)]
 }
 
 /** Patch grids of the high scales. A close look is one patch of the first, and what the others have in its place. */
@@ -40,8 +43,8 @@ export function closeSize(config) {
 }
 
 /**
- * Groups of as many marks each, as an encoder takes them: each mark somewhere in a picture of its group. Dispose `patches`.
- * `rows`: of each group, for each mark, where its patches are among the group's.
+ * Groups of as many close looks each, as an encoder takes them: each somewhere in a picture of its group. Dispose `patches`.
+ * `rows`: of each group, for each close look, where its patches are among the group's.
  */
 export function placeMarks({ config, normalization: { mean, std } }, groups, random) {
   const patch = config.trunk.patch_size
@@ -50,27 +53,27 @@ export function placeMarks({ config, normalization: { mean, std } }, groups, ran
   const [{ width: across, height: down }] = grids
   const cells = Array.from({ length: across * down }, (_, i) => i)
   const sides = grids.map(({ width }) => width / across)
-  const marks = groups[0].length
-  const count = marks * sides.reduce((sum, side) => sum + side ** 2, 0)
+  const looks = groups[0].length
+  const count = looks * sides.reduce((sum, side) => sum + side ** 2, 0)
   const values = new Float32Array(groups.length * count * length)
   const placed = groups.map((group, g) => {
-    const chosen = random.shuffle([...cells]).slice(0, marks)
+    const chosen = random.shuffle([...cells]).slice(0, looks)
     const rows = group.map(() => [])
     let start = 0
     const indices = sides.map((side, scale) => {
       const { width } = grids[scale]
-      const all = chosen.flatMap((cell, m) => {
+      const all = chosen.flatMap((cell, look) => {
         const [top, left] = [side * Math.floor(cell / across), side * (cell % across)]
         const at = (p) => (top + Math.floor(p / side)) * width + left + (p % side)
-        return Array.from({ length: side ** 2 }, (_, p) => ({ m, p, index: at(p) }))
+        return Array.from({ length: side ** 2 }, (_, p) => ({ look, p, index: at(p) }))
       })
       all.sort((a, b) => a.index - b.index)
       const seen = group.map(({ image }) =>
         samplePatches(image, side * patch, side * patch, patch, null, mean, std),
       )
-      all.forEach(({ m, p }, i) => {
-        rows[m].push(start + i)
-        values.set(seen[m].subarray(p * length, (p + 1) * length), (g * count + start + i) * length)
+      all.forEach(({ look, p }, i) => {
+        rows[look].push(start + i)
+        values.set(seen[look].subarray(p * length, (p + 1) * length), (g * count + start + i) * length)
       })
       start += all.length
       return Int32Array.from(all, ({ index }) => index)

@@ -30,18 +30,15 @@ import {
   transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { AMONG, areLargest, closeSize, drawGroup, lookAtMarks, placeMarks, teach } from './marks.mjs'
+import { AMONG, areLargest, closeSize, drawGroup, KINDS, lookAtMarks, placeMarks, teach } from './marks.mjs'
 
 const WIDTH = 128
 /** Size of a tower's features, which GELU would pass on little of as they are. */
 const FEATURES = 13
 const HEADS = 4
 const ANSWERS = [...COLORS, ...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
-/** What is asked of a mark: its colour, its digit, or one of its letters by its place. */
-const ASKED = ['dot', 'digit', 'letter 1', 'letter 2', 'letter 3', 'letter 4']
-
 /**
- * Finds a mark among patches by what is asked of it and by what it lies on, in one step, and says what it is. Its first layers become a
+ * Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is. Its first layers become a
  * projector `mlp2x_gelu`; the rest is thrown away.
  */
 class Reader extends Module {
@@ -50,7 +47,7 @@ class Reader extends Module {
     this.project = new Mlp({ inFeatures: width, hiddenFeatures: WIDTH, outFeatures: WIDTH })
     this.keys = new Linear(WIDTH, WIDTH)
     this.values = new Linear(WIDTH, WIDTH)
-    this.asked = new Parameter([ASKED.length * COLORS.length, WIDTH], normalInitializer(0.5))
+    this.asked = new Parameter([KINDS.length * COLORS.length, WIDTH], normalInitializer(0.5))
     this.answer = new Mlp({ inFeatures: WIDTH, hiddenFeatures: 2 * WIDTH, outFeatures: ANSWERS.length })
   }
 
@@ -95,26 +92,17 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
   encoder.dispose()
 }
 
-function askAbout({ kind, on, writing, answer }, random) {
-  if (kind === 'dot' || writing === 'digit') return { ask: kind === 'dot' ? kind : writing, on, answer }
-  const place = random.integer(answer.length)
-  return { ask: `letter ${place + 1}`, on, answer: answer[place] }
-}
-
 async function patchStep(encoder, reader, parameters, random) {
   const { trunk } = encoder.config
   const drawn = Array.from({ length: GROUPS }, () =>
-    drawGroup(random, {
-      size: closeSize(encoder.config),
-      write: () => (random.integer(2) ? 'digit' : 'letters'),
-    }),
+    drawGroup(random, { size: closeSize(encoder.config), write: () => 'character' }),
   )
   const placed = placeMarks(encoder, drawn, random)
   const count = placed.patches.shape[1]
   const ofMarks = Int32Array.from(placed.rows.flatMap((rows, g) => rows.flat().map((row) => g * count + row)))
-  const questions = drawn.flat().map((mark) => askAbout(mark, random))
-  const asked = questions.map(({ ask, on }) => ASKED.indexOf(ask) * COLORS.length + COLORS.indexOf(on))
-  const wanted = questions.map(({ answer }) => ANSWERS.indexOf(answer))
+  const marks = drawn.flat()
+  const asked = marks.map(({ kind, on }) => KINDS.indexOf(kind) * COLORS.length + COLORS.indexOf(on))
+  const wanted = marks.map(({ answer }) => ANSWERS.indexOf(answer))
   const tape = new Tape()
   const [loss, scores] = tape.record(() => {
     const features = lookAtMarks(encoder, placed, trunk.depth - 1)
@@ -129,7 +117,7 @@ async function patchStep(encoder, reader, parameters, random) {
   const values = [...parameters.values()].map(({ value }) => value)
   const found = tape.gradients([{ y: loss }], values)
   const gradients = new Map([...parameters.keys()].flatMap((path, i) => (found[i] ? [[path, found[i]]] : [])))
-  const rows = AMONG.flatMap((many) => questions.map(({ ask }) => `${ask}/${many}`))
+  const rows = AMONG.flatMap((many) => marks.map(({ kind }) => `${kind}/${many}`))
   const right = areLargest(
     await tensorData(scores),
     rows.map((_, i) => wanted[i % wanted.length]),

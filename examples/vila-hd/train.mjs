@@ -1,11 +1,13 @@
 // Trains VILA-HD-Tiny: its encoder, to find shapes and to tell small marks apart; its language model, to read close looks at
 // marks; then all of it, to look closely at pictures of 4K and to answer.
+// What a run that was stopped has done stays; the same command goes on from there.
 // usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--after DIR] [--backend NAME]
+import { rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
-import { parseFineTuneConfig, startFineTuning } from '@ps3js/trainer'
+import { parseFineTuneConfig, resumeFineTuning, startFineTuning } from '@ps3js/trainer'
 import { teachReading } from './close.mjs'
 import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
@@ -17,21 +19,33 @@ const PER_PICTURE = 14
 /** Pictures to evaluate on come from a seed of their own. */
 const HELD_OUT = 1000
 
+const exists = (path) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+/** Has `make` fill a folder, unless that was done before. */
+async function once(folder, make) {
+  if (await exists(folder)) return
+  const part = `${folder}.part`
+  await rm(part, { recursive: true, force: true })
+  await make(part)
+  await rename(part, folder)
+}
+
 /** Trains the encoder, then the language model on close looks, into folders of their own, and gives the last one's. */
-export async function trainCloseUp({ encoder, parts, close }, directory, { seed = 0, ...options } = {}) {
+export async function trainCloseUp({ encoder, parts, close }, directory, options = {}) {
   const [patches, visionTower] = [join(directory, 'patches'), join(directory, 'where')]
-  await teachPatches(encoder.from, patches, { ...encoder.patches, seed, ...options })
-  await teachWhere(patches, visionTower, { ...encoder.where, seed, ...options })
+  await once(patches, (folder) => teachPatches(encoder.from, folder, { ...encoder.patches, ...options }))
+  await once(visionTower, (folder) => teachWhere(patches, folder, { ...encoder.where, ...options }))
   const projectorWeights = join(patches, 'projector.safetensors')
   let model = { parts: { ...parts, visionTower, projectorWeights } }
   for (const { name, ...settings } of close) {
-    const to = join(directory, name)
-    await teachReading(parseFineTuneConfig({ steps: 1, model }, name).model, to, {
-      ...settings,
-      seed,
-      ...options,
-    })
-    model = { from: to }
+    const config = parseFineTuneConfig({ steps: 1, model }, name)
+    const folder = join(directory, name)
+    await once(folder, (part) => teachReading(config.model, part, { ...settings, ...options }))
+    model = { from: folder }
   }
   return model.from
 }
@@ -56,14 +70,16 @@ export async function trainStages({ common, stages }, from, directory, { seed = 
       const size = model.vision_tower.config.vision.ps3_scales.at(-1)
       return { size, count: PER_PICTURE, ...asked, isBlind }
     }
-    await startFineTuning(config, folder, {
+    const how = {
       samples: (assistant) => questionSource({ ...drawn(assistant), seed }),
       evaluationSamples: (assistant) => {
         const pictures = Math.ceil(config.evaluation.samples / PER_PICTURE)
         return evaluationQuestions({ ...drawn(assistant), seed: HELD_OUT, pictures })
       },
       ...options,
-    })
+    }
+    if (await exists(folder)) await resumeFineTuning(folder, how)
+    else await startFineTuning(config, folder, how)
     model = join(folder, 'latest')
   }
   return model

@@ -54,6 +54,7 @@ export async function teachWhere(from, directory, { steps, seed = 0, ...options 
     evaluation: { ...config.evaluation, every: 50 },
   }
   const run = `${directory}-run`
+  await rm(run, { recursive: true, force: true })
   await startTraining(settings, run, {
     ...{
       samples: () => pictureSource(SHAPES, (index) => namedShapes(2 * seed, index, 'train')),

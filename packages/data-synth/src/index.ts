@@ -1,6 +1,7 @@
 // @ps3js/data-synth: synthetic high-resolution scenes and documents with exact boxes, captions and texts.
 
-export { type DrawMarkOptions, type DrawMarksOptions, drawMark, drawMarks } from './marks.ts'
+export { type CloseUps, type DrawCloseUpsOptions, drawCloseUps } from './close-ups.ts'
+export { type DrawMarksOptions, drawMarks } from './marks.ts'
 export { PICTURE_KINDS, type PictureKind, type SynthesizeOptions } from './options.ts'
 export { type DrawPictureOptions, drawPicture, type SynthPicture } from './picture.ts'
 export type { QuestionKind } from './question-kinds.ts'

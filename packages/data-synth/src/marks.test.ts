@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
 import { isInk, textColumns } from './glyphs.ts'
-import { drawMark, drawMarks } from './marks.ts'
+import { drawMarks } from './marks.ts'
 import { RESOLUTIONS } from './resolution.ts'
 import { pictureRandom } from './seeding.ts'
 import { shapeCaptions } from './shapes.ts'
@@ -85,50 +85,5 @@ describe('drawMarks', () => {
     expect(() => drawMarks({ random: pictureRandom(0, 0), size: 600, needs: [1512, 3780] })).toThrow(
       /no mark of a picture of 600 pixels needs 1512 or 3780/,
     )
-  })
-})
-
-describe('drawMark', () => {
-  const marks = Array.from({ length: 200 }, (_, i) => {
-    const kind = i % 2 ? 'dot' : 'label'
-    return { kind, ...drawMark({ random: pictureRandom(3, i), kind, on: 'red' }) }
-  })
-
-  it('draws one dot of another colour, or one digit on black', () => {
-    for (const { kind, color, text, image } of marks) {
-      expect(image.data.length).toBe(70 * 70 * 3)
-      expect(
-        kind === 'dot' ? text === '' && color !== 'red' : /^[0-9]$/.test(text) && color === 'black',
-      ).toBe(true)
-      // A shade of red is what the most pixels have.
-      const counts = new Map<string, number>()
-      for (let at = 0; at < image.data.length; at += 3) {
-        const pixel = image.data.subarray(at, at + 3).join()
-        counts.set(pixel, (counts.get(pixel) ?? 0) + 1)
-      }
-      const [most] = [...counts].toSorted((a, b) => b[1] - a[1])[0]!
-      const [r, g, b] = most.split(',').map(Number)
-      expect(r! > 200 && g! < 60 && b! < 60, most).toBe(true)
-    }
-  })
-
-  it('draws every colour and every digit', () => {
-    const dots = marks.filter(({ kind }) => kind === 'dot')
-    expect(new Set(dots.map(({ color }) => color)).size).toBe(7)
-    expect(new Set(marks.map(({ text }) => text)).size).toBe(11)
-  })
-
-  it('writes what it is told to', () => {
-    const written = (writing: 'digit' | 'letters' | 'word') =>
-      Array.from({ length: 60 }, (_, i) => {
-        const random = pictureRandom(4, i)
-        return drawMark({ random, kind: 'label', on: 'cyan', writing }).text
-      })
-    for (const text of written('digit')) expect(text).toMatch(/^\d$/)
-    const letters = written('letters')
-    for (const text of letters) expect(text).toMatch(/^[A-Z]{1,4}$/)
-    expect(new Set(letters.map(({ length }) => length)).size).toBe(4)
-    for (const text of written('word'))
-      expect([/^[A-Z]{2,4}$/.test(text), splitOfWord(text)]).toEqual([true, 'train'])
   })
 })
