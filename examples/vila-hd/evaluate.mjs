@@ -1,5 +1,6 @@
 // What a trained VILA-HD answers about pictures that nobody trained on, by kind of question and the resolution it needs.
-// usage: node evaluate.mjs MODEL [--pictures N] [--seed N] [--blind] [--backend NAME]; prints a table in Markdown
+// usage: node evaluate.mjs MODEL [--pictures N] [--split train|heldout] [--seed N] [--blind] [--backend NAME]
+// Prints a table in Markdown. Pictures of either split are new; of `train` their words and combinations were trained.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
@@ -21,7 +22,7 @@ export function wilson(right, count) {
 }
 
 /** Rows of a table: what was answered from, the recall of what is asked for, and accuracy by kind and resolution. */
-export async function measure(assistant, { pictures, seed, isBlind, ...options }) {
+export async function measure(assistant, { pictures, seed, split, isBlind, ...options }) {
   const { ps3_scales: scales } = assistant.model.vision_tower.config.vision
   const { patch_size: patch } = assistant.model.vision_tower.config.trunk
   const patches = scales.slice(1).reduce((sum, scale) => sum + (scale / patch) ** 2, 0)
@@ -35,7 +36,8 @@ export async function measure(assistant, { pictures, seed, isBlind, ...options }
   ]
   const rows = []
   for (const { name, selection } of ways) {
-    const samples = evaluationQuestions({ seed, pictures, count: PER_PICTURE, size: scales.at(-1), isBlind })
+    const asked = { seed, pictures, split, count: PER_PICTURE, size: scales.at(-1), isBlind }
+    const samples = evaluationQuestions(asked)
     const counts = {}
     const settings = { selection, prompt: { gradient: false }, budgets: SHARES, ...options }
     const found = await evaluateAnswers(assistant, counted(samples(), counts), settings)
@@ -81,6 +83,7 @@ async function main() {
     allowPositionals: true,
     options: {
       pictures: { type: 'string', default: '100' },
+      split: { type: 'string', default: 'heldout' },
       seed: { type: 'string', default: '2000' },
       blind: { type: 'boolean', default: false },
       backend: { type: 'string', default: 'auto' },
@@ -89,7 +92,8 @@ async function main() {
   const [model = 'runs/vila-hd-tiny/find/latest'] = positionals
   await useBackend(values.backend)
   const assistant = await loadVilaHd(model)
-  const options = { pictures: Number(values.pictures), seed: Number(values.seed), isBlind: values.blind }
+  const { split, blind: isBlind } = values
+  const options = { split, isBlind, pictures: Number(values.pictures), seed: Number(values.seed) }
   process.stdout.write(`${asMarkdown(await measure(assistant, { ...options, maxTokens: 6 }))}\n`)
 }
 

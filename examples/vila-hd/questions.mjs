@@ -52,10 +52,9 @@ export function questionSource(options) {
   }
 }
 
-/** Pictures that nobody trained on: other seeds, held-out words, numbers and combinations of colour and shape. */
-export function evaluationQuestions({ pictures, ...options }) {
+/** Pictures that nobody trained on: other seeds, and by default held-out words and combinations of colour and shape. */
+export function evaluationQuestions({ pictures, split = 'heldout', ...options }) {
   return async function* () {
-    for (let index = 0; index < pictures; index++)
-      yield* askedPicture({ ...options, index, split: 'heldout' })
+    for (let index = 0; index < pictures; index++) yield* askedPicture({ ...options, index, split })
   }
 }

@@ -2,6 +2,7 @@
 import type { Random } from '@ps3js/tensor'
 import {
   type Color,
+  grainOf,
   ground,
   LONGEST_WORD,
   type Part,
@@ -9,6 +10,7 @@ import {
   placeHost,
   SHORT_WORDS,
   sideOf,
+  type Window,
 } from './mark-host.ts'
 import { SHAPES } from './shapes.ts'
 import { pick } from './splits.ts'
@@ -52,6 +54,7 @@ const WRITE: Record<NonNullable<DrawCloseUpsOptions['writing']>, (random: Random
 
 /** Of the pictures that close-ups are taken of, and what their marks need. */
 const FULL = { size: 3780, needs: [1512, 3780] } as const
+const GRAIN = grainOf(FULL.size)
 
 /**
  * Close-ups of a shape as `drawMarks` draws it in a picture of 3780 pixels, with marks that need to be looked at closely there:
@@ -63,35 +66,27 @@ export function drawCloseUps(options: DrawCloseUpsOptions): CloseUps {
   const side = sideOf(random, FULL.size)
   const write = () => WRITE[writing](random)
   const host = placeHost(random, { ...FULL, corner: [size, size], side, kind, color, write, most: size - 4 })
-  const image = ground(random, side + 2 * size)
-  paintHost(random, image, host, 3)
   const { dot, label } = host
-  const show = ({ box: [x1, y1, x2, y2] }: Part) => {
+  const open = (left: number, top: number): Window => ({ ...ground(random, size), left, top })
+  const openOn = ({ box: [x1, y1, x2, y2] }: Part) => {
     const from = (low: number, high: number) => high - size + random.integer(low - high + size + 1)
-    return cut(image, from(x1, x2), from(y1, y2), size)
+    return open(from(x1, x2), from(y1, y2))
   }
   const isBeside = (x: number, y: number) =>
     [dot, label].every(({ box: [x1, y1, x2, y2] }) => x2 <= x || x1 >= x + size || y2 <= y || y1 >= y + size)
-  const elsewhere = () => {
+  const openBeside = (): Window => {
     for (;;) {
       const [x, y] = [random.integer(side + size), random.integer(side + size)]
-      if (isBeside(x, y)) return cut(image, x, y, size)
+      if (isBeside(x, y)) return open(x, y)
     }
   }
+  const windows = [openOn(dot), openOn(label), ...Array.from({ length: beside }, openBeside)]
+  paintHost(random, windows, host, GRAIN)
+  const [ofDot, ofLabel, ...others] = windows.map(({ width, height, data }) => ({ width, height, data }))
   return {
     kind,
-    dot: { image: show(dot), color: dot.color },
-    label: { image: show(label), text: label.text },
-    beside: Array.from({ length: beside }, elsewhere),
+    dot: { image: ofDot!, color: dot.color },
+    label: { image: ofLabel!, text: label.text },
+    beside: others,
   }
-}
-
-/** A square with its upper left corner at x, y. */
-function cut({ width, data }: RgbPicture, x: number, y: number, size: number): RgbPicture {
-  const part = new Uint8Array(size * size * 3)
-  for (let row = 0; row < size; row++) {
-    const from = 3 * ((y + row) * width + x)
-    part.set(data.subarray(from, from + 3 * size), 3 * row * size)
-  }
-  return { width: size, height: size, data: part }
 }

@@ -89,16 +89,19 @@ export function placeHost(random: Random, options: HostOptions): Host {
   return { box: [x, y, x + side, y + side], kind, color, dot, label }
 }
 
+/** Pixels of a speck, by the picture's. */
+export const grainOf = (size: number) => Math.max(1, Math.round(size / 1260))
+
 /** @param grain pixels of a speck */
 export function paintHost(
   random: Random,
-  image: RgbPicture,
+  windows: readonly Window[],
   { box, kind, color, dot, label }: Host,
   grain: number,
 ): void {
-  paintShape(image, box, SHAPES[kind], color, { marks: [dot.box, label.box], grain }, random)
-  paintDot(image, dot, random)
-  paintLabel(image, label, random)
+  paintShape(windows, box, SHAPES[kind], color, { marks: [dot.box, label.box], grain }, random)
+  paintDot(windows, dot, random)
+  paintLabel(windows, label, random)
 }
 
 /** The next smaller resolution. */
@@ -136,9 +139,9 @@ function placeDot(
   return { box, text: '', color, kind: 'dot', minResolution: needed, unit }
 }
 
-function paintDot(image: RgbPicture, { box, color, unit }: Host['dot'], random: Random): void {
+function paintDot(windows: readonly Window[], { box, color, unit }: Host['dot'], random: Random): void {
   const isDisc = (x: number, y: number) => (2 * x - unit) ** 2 + (2 * y - unit) ** 2 <= unit ** 2
-  paint(image, box, isDisc, shadeOf(random, color))
+  paint(windows, box, isDisc, shadeOf(random, color))
 }
 
 /** A label somewhere in the area. */
@@ -161,14 +164,14 @@ function placeLabel(
 }
 
 /** White on black: what is written is hard enough to make out in one pair of colours. */
-function paintLabel(image: RgbPicture, { box, text, unit }: Part, random: Random): void {
-  paint(image, box, () => true, shadeOf(random, 'black'))
+function paintLabel(windows: readonly Window[], { box, text, unit }: Part, random: Random): void {
+  paint(windows, box, () => true, shadeOf(random, 'black'))
   const columns = textColumns(text)
   const isLetter = (x: number, y: number) => {
     const [column, row] = [Math.floor(x / unit) - 1, Math.floor(y / unit) - 1]
     return column >= 0 && column < columns && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
   }
-  paint(image, box, isLetter, shadeOf(random, 'white'))
+  paint(windows, box, isLetter, shadeOf(random, 'white'))
 }
 
 const ofLength = (split: Split): string[] => [
@@ -189,26 +192,36 @@ function placeIn([x1, y1, x2, y2]: Box, width: number, height: number, random: R
   return [x, y, x + width, y + height]
 }
 
+/** What is seen of a picture through a window: its pixels from `left` and `top` on. */
+export interface Window extends RgbPicture {
+  left: number
+  top: number
+}
+
 /** Every pixel of the box whose centre lies inside. x, y: from the box's corner to that centre. */
 function paint(
-  { width, data }: RgbPicture,
+  windows: readonly Window[],
   [x1, y1, x2, y2]: Box,
   inside: (x: number, y: number) => boolean,
   [r, g, b]: Rgb,
 ): void {
-  for (let y = y1; y < y2; y++) {
-    for (let x = x1, at = (y * width + x1) * 3; x < x2; x++, at += 3) {
-      if (!inside(x - x1 + 0.5, y - y1 + 0.5)) continue
-      data[at] = r
-      data[at + 1] = g
-      data[at + 2] = b
+  for (const { left, top, width, height, data } of windows) {
+    const [from, to] = [Math.max(x1, left), Math.min(x2, left + width)]
+    const end = Math.min(y2, top + height)
+    for (let y = Math.max(y1, top); y < end; y++) {
+      for (let x = from, at = ((y - top) * width + from - left) * 3; x < to; x++, at += 3) {
+        if (!inside(x - x1 + 0.5, y - y1 + 0.5)) continue
+        data[at] = r
+        data[at + 1] = g
+        data[at + 2] = b
+      }
     }
   }
 }
 
 /** A shape, its colour around each of its marks too, and specks of all colours over its box. */
 function paintShape(
-  image: RgbPicture,
+  windows: readonly Window[],
   box: Box,
   inside: (x: number, y: number) => boolean,
   color: Color,
@@ -218,18 +231,18 @@ function paintShape(
   const [left, top, right, bottom] = box
   const centre = (right - left) / 2
   const shade = shadeOf(random, color)
-  paint(image, box, (x, y) => inside((x - centre) / (centre - 0.5), (y - centre) / (centre - 0.5)), shade)
+  paint(windows, box, (x, y) => inside((x - centre) / (centre - 0.5), (y - centre) / (centre - 0.5)), shade)
   for (const [x1, y1, x2, y2] of marks) {
     const margin = y2 - y1
     const around: Box = [
       ...([Math.max(left, x1 - margin), Math.max(top, y1 - margin)] as const),
       ...([Math.min(right, x2 + margin), Math.min(bottom, y2 + margin)] as const),
     ]
-    paint(image, around, () => true, shade)
+    paint(windows, around, () => true, shade)
   }
   const [columns, rows] = [Math.floor((right - left) / grain), Math.floor((bottom - top) / grain)]
   for (let i = Math.floor(SPECKLED * columns * rows); i > 0; i--) {
     const [x, y] = [left + grain * random.integer(columns), top + grain * random.integer(rows)]
-    paint(image, [x, y, x + grain, y + grain], () => true, shadeOf(random, pick(random, COLORS)))
+    paint(windows, [x, y, x + grain, y + grain], () => true, shadeOf(random, pick(random, COLORS)))
   }
 }

@@ -3,6 +3,7 @@
 import { InvalidArgumentError, type Random } from '@ps3js/tensor'
 import {
   CELLS,
+  grainOf,
   ground,
   isDrawable,
   type Part,
@@ -62,7 +63,7 @@ export function drawMarks({
     const name = `the ${color} ${kind}`
     const write = () => (random.integer(2) ? String(random.integer(10)) : pick(random, SHORT_WORDS[split]))
     const host = placeHost(random, { size, corner: [x, y], side, kind, color, needs: drawable, write })
-    paintHost(random, image, host, Math.max(1, Math.round(size / 1260)))
+    paintHost(random, [{ ...image, left: 0, top: 0 }], host, grainOf(size))
     const { box, dot, label } = host
     const shape = { box, caption: name, text: '', color, kind }
     return [

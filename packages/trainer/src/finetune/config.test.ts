@@ -34,6 +34,7 @@ describe('a configuration of fine-tuning', () => {
       /parts\.tokenizer belongs to languageModelConfig/,
     ],
     [{ selection: { modes: 'crop' } }, /selection\.modes: .* did you mean mode\?/],
+    [{ selection: { budget: [9, 3] } }, /selection\.budget: the second number is the larger one/],
     [{ optimizer: { lmm: 1 } }, /optimizer\.lmm: there is no such setting/],
     [{ lora: { rank: 8 } }, /lora\.alpha: invalid input: expected number/],
     [{ lora: { rank: 8, alpha: 16, modules: [] } }, /lora\.modules: there is no such setting; .* targets\)/],

@@ -95,11 +95,18 @@ const loraSchema = z.strictObject({
   targets: z.array(z.enum(LORA_TARGETS)).min(1).default(['q_proj', 'v_proj']),
 })
 
+const budgetRange = z
+  .tuple([positive, positive])
+  .refine(([least, most]) => least <= most, 'the second number is the larger one')
+
 const selectionSchema = z.strictObject({
   /** What questions are answered from: see `SelectionMode`. */
   mode: z.enum(SELECTION_MODES).default('predicted'),
-  /** Patches looked at per picture, over all high scales. Default: the model's own number. */
-  budget: positive.optional(),
+  /**
+   * Patches looked at per picture, over all high scales; of two numbers anything from one to the other, each magnitude as often.
+   * Default: the model's own number.
+   */
+  budget: z.union([positive, budgetRange]).optional(),
   /** Whether the language model reads the low-res tokens too. */
   lowRes: z.boolean().default(true),
   /** Most other objects that `forced` takes along, default 8, and `crop`, which takes any number up to it, default 0. */

@@ -41,8 +41,11 @@ export const SELECTION_MODES = ['none', 'crop', 'together', 'forced', 'predicted
 export interface QuestionForwardOptions {
   selection: {
     mode: SelectionMode
-    /** Patches per picture, over all high scales in proportion to their pixels. Default: the encoder's own budget. */
-    budget?: number | undefined
+    /**
+     * Patches per picture, over all high scales in proportion to their pixels; of two numbers any from one to the other, of each
+     * magnitude as often. Default: the encoder's own budget.
+     */
+    budget?: number | readonly [least: number, most: number] | undefined
     /** Whether the language model reads the low-res tokens too; where it learns to read patches they are in the way. */
     lowRes?: boolean | undefined
     /** Most of a sample's distractors that `forced` takes, default 8, and `crop`, which takes any number up to it, default 0. */
@@ -70,7 +73,7 @@ export interface QuestionForward {
  * all tensors.
  *
  * @param needsMaps whether the maps are wanted even where the selection does not go by them
- * @param random decides which distractors are taken
+ * @param random decides how many patches, and which distractors, are taken
  */
 export async function questionForward(
   model: VilaHd,
@@ -180,7 +183,7 @@ function choose(
 ): PatchSelection[] | null {
   if (mode === 'none') return null
   const { budget: usual } = model.vision_tower
-  const wanted = patches === undefined ? usual : scaleBudget(grids.map(area), patches)
+  const wanted = patches === undefined ? usual : scaleBudget(grids.map(area), oneOf(patches, random))
   const budget = wanted.map((count, scale) => Math.min(count, area(grids[scale]!)))
   if (mode === 'predicted') {
     const choices = maps!.map((probabilities) => ({ probabilities }))
@@ -200,6 +203,12 @@ function choose(
     const tiers = [regionOf(sample), ...others.slice(0, distractors ?? 8).map((box) => [box])]
     return forcedSelection({ ...common, boxes, others: tiers, probabilities: maps![i] })
   })
+}
+
+function oneOf(budget: number | readonly [number, number], random: Random): number {
+  if (typeof budget === 'number') return budget
+  const [least, most] = budget
+  return Math.round(least * (most / least) ** random.uniform())
 }
 
 const area = ({ height, width }: GridSize): number => height * width

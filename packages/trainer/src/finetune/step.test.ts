@@ -187,6 +187,21 @@ describe('fineTuneStep', () => {
       assistant.dispose()
     }))
 
+  it('takes any number of patches between two', async () => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 1)
+    const counts = new Set<number>()
+    for (let seed = 0; seed < 6; seed++) {
+      const selection = { mode: 'together' as const, budget: [10, 40] as const }
+      const { selections } = await step(assistant, batch, { selection, random: new Random(seed) })
+      const count = selections![0]!.indices.reduce((sum, { length }) => sum + length, 0)
+      expect([count >= 10, count <= 40]).toEqual([true, true])
+      counts.add(count)
+    }
+    expect(counts.size).toBeGreaterThan(3)
+    assistant.dispose()
+  })
+
   it('takes what its mode says', async () => {
     const assistant = tinyAssistant()
     const batch = tinyBatch(assistant, 1)

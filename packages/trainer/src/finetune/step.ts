@@ -30,7 +30,7 @@ export interface FineTuneOptions extends QuestionForwardOptions {
   microBatch?: number
   /** What to differentiate by, by property path. Default: every parameter of the model. */
   parameters?: ReadonlyMap<string, Parameter>
-  /** Decides which distractors are taken. Default: a generator of seed 0. */
+  /** Decides how many patches, and which distractors, are taken. Default: a generator of seed 0. */
   random?: Random
 }
 
