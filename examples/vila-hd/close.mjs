@@ -4,7 +4,7 @@ import { crossEntropy } from '@ps3js/language-model'
 import { dispose, gatherRows, reshape, slice, Tape, tensorData } from '@ps3js/tensor'
 import { labelsOf, openAssistant, packQuestions, spellerOf, spellQuestion } from '@ps3js/trainer'
 import { saveVilaHd } from '@ps3js/vila-hd'
-import { AMONG, areLargest, closeSize, drawGroup, lookAtMarks, placeMarks, teach } from './marks.mjs'
+import { AMONG, areLargest, drawGroup, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
 
 /** In every step, of fourteen marks each. */
 const GROUPS = 6
@@ -50,11 +50,12 @@ async function readingStep(assistant, groups, { random, turn, letters }) {
   const { model } = assistant
   const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
   const speller = spellerOf(assistant)
-  const size = closeSize(encoder.config)
+  const sides = sidesOf(encoder.config)
+  const size = sides.at(-1) * encoder.config.trunk.patch_size
   const drawn = Array.from({ length: GROUPS }, () =>
     drawGroup(random, { size, write: writes(letters), beside: BESIDE }),
   )
-  const placed = placeMarks(encoder, drawn, random)
+  const placed = placeMarks(encoder, drawn, sides, random)
   const tape = new Tape()
   const asked = []
   let targets = []

@@ -28,31 +28,30 @@ export function drawGroup(random, { size, write, beside = 0 }) {
   return [...random.shuffle(marks), ...random.shuffle(others)]
 }
 
-/** Patch grids of the high scales. A close look is one patch of the first, and what the others have in its place. */
-export function highGrids({ vision, trunk }) {
+/** Patch grids of the high scales. */
+function highGrids({ vision, trunk }) {
   return vision.ps3_scales.slice(1).map((scale) => ({
     height: scale / trunk.patch_size,
     width: scale / trunk.patch_size,
   }))
 }
 
-/** Pixels of a close look at the finest scale. */
-export function closeSize(config) {
+/** Patches along a close look at every high scale: one of the first, and what the others have in its place. */
+export function sidesOf(config) {
   const grids = highGrids(config)
-  return (config.trunk.patch_size * grids.at(-1).width) / grids[0].width
+  return grids.map(({ width }) => width / grids[0].width)
 }
 
 /**
  * Groups of as many close looks each, as an encoder takes them: each somewhere in a picture of its group. Dispose `patches`.
- * `rows`: of each group, for each close look, where its patches are among the group's.
+ * `sides`: patches along a close look at each high scale; 0 leaves the scale out. `rows`: of each group, for each close look, where its patches are among the group's.
  */
-export function placeMarks({ config, normalization: { mean, std } }, groups, random) {
+export function placeMarks({ config, normalization: { mean, std } }, groups, sides, random) {
   const patch = config.trunk.patch_size
   const length = 3 * patch ** 2
   const grids = highGrids(config)
-  const [{ width: across, height: down }] = grids
-  const cells = Array.from({ length: across * down }, (_, i) => i)
-  const sides = grids.map(({ width }) => width / across)
+  const across = Math.min(...sides.map((side, scale) => Math.floor(grids[scale].width / side)))
+  const cells = Array.from({ length: across ** 2 }, (_, i) => i)
   const looks = groups[0].length
   const count = looks * sides.reduce((sum, side) => sum + side ** 2, 0)
   const values = new Float32Array(groups.length * count * length)
@@ -61,6 +60,7 @@ export function placeMarks({ config, normalization: { mean, std } }, groups, ran
     const rows = group.map(() => [])
     let start = 0
     const indices = sides.map((side, scale) => {
+      if (side === 0) return new Int32Array(0)
       const { width } = grids[scale]
       const all = chosen.flatMap((cell, look) => {
         const [top, left] = [side * Math.floor(cell / across), side * (cell % across)]

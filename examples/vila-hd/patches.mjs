@@ -1,4 +1,4 @@
-// Teaches an encoder's patches to tell what they hold: colours of dots and single characters, by what these lie on. A language
+// Teaches an encoder's patches to tell what they hold: colours of dots and digits, by what these lie on. A language
 // model learns from such patches in minutes what it would take hours to learn from pictures.
 import { join } from 'node:path'
 import { SHAPE_COLORS as COLORS, pictureRandom } from '@ps3js/data-synth'
@@ -30,13 +30,15 @@ import {
   transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { AMONG, areLargest, closeSize, drawGroup, KINDS, lookAtMarks, placeMarks, teach } from './marks.mjs'
+import { AMONG, areLargest, drawGroup, KINDS, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
 
+/** Patches along a close look, at the finest scale alone: the less is around a mark, the sooner it is read. */
+const SIDE = 4
 const WIDTH = 128
 /** Size of a tower's features, which GELU would pass on little of as they are. */
 const FEATURES = 13
 const HEADS = 4
-const ANSWERS = [...COLORS, ...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+const ANSWERS = [...COLORS, ...'0123456789']
 /**
  * Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is. Its first layers become a
  * projector `mlp2x_gelu`; the rest is thrown away.
@@ -94,10 +96,11 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
 
 async function patchStep(encoder, reader, parameters, random) {
   const { trunk } = encoder.config
+  const sides = sidesOf(encoder.config).map((_, i, all) => (i + 1 < all.length ? 0 : SIDE))
   const drawn = Array.from({ length: GROUPS }, () =>
-    drawGroup(random, { size: closeSize(encoder.config), write: () => 'character' }),
+    drawGroup(random, { size: SIDE * trunk.patch_size, write: () => 'digit' }),
   )
-  const placed = placeMarks(encoder, drawn, random)
+  const placed = placeMarks(encoder, drawn, sides, random)
   const count = placed.patches.shape[1]
   const ofMarks = Int32Array.from(placed.rows.flatMap((rows, g) => rows.flat().map((row) => g * count + row)))
   const marks = drawn.flat()

@@ -48,49 +48,48 @@ const close = [
   { name: 'words', steps: 1000, learningRate: 1.5e-3, rates, letters: 0.6 },
 ]
 
-/** Of every stage. The encoder has learned what its patches hold: larger steps lose it. */
+/** Of every stage. The encoder has learned what its patches hold, and the language model to read it: larger steps lose that. */
 const common = {
   batch: 56,
   optimizer: {
-    ...{ learningRate: 2e-3, connector: 4e-4, visionTower: 1e-4 },
+    ...{ learningRate: 1e-3, promptHead: 2e-3, connector: 2e-4, visionTower: 1e-4 },
     ...{ betas: [0.9, 0.98], weightDecay: 0.01, clipNorm: 1 },
   },
   // Where to look hardly follows the question where only the prompt head learns it.
   prompt: { gradient: true },
   schedule: { kind: 'constant', warmupSteps: 30 },
-  log: { every: 20 },
-  evaluation: { every: 100, samples: 112, maxTokens: 6 },
+  log: { every: 10 },
+  evaluation: { every: 50, samples: 112, maxTokens: 6 },
   checkpoint: { every: 50, keep: 2 },
 }
 
 /**
- * `asked`: kinds of questions, and long sides that the answer may need; default all. Budgets are patches of 87,480. One thing is
- * added at a time: what is added together throws back what was learned.
+ * `asked`: kinds of questions, and long sides that the answer may need; default all. Budgets are patches of 87,480: what lies
+ * around all marks of a picture, read once for all questions about it.
  */
 const stages = [
   {
     name: 'read',
-    why: 'what is in the patches of up to four small marks, which of them is meant, and where to look for it: nothing else to read',
-    asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
-    settings: { steps: 300, selection: { mode: 'crop', budget: 40, distractors: 3, lowRes: false } },
-  },
-  {
-    name: 'behind',
-    why: 'the same behind the picture at low resolution',
-    asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
-    settings: { steps: 150, selection: { mode: 'crop', budget: 40, distractors: 3 } },
+    why: 'where to look, in whole pictures: the prompt is not found among low-res tokens',
+    asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
+    settings: { steps: 60, selection: { mode: 'together', budget: [300, 1200], lowRes: false } },
   },
   {
     name: 'among',
-    why: 'which mark is meant where all of them are seen, with much of what is around them',
-    asked: { kinds: ['mark', 'number', 'word'] },
-    settings: { steps: 200, selection: { mode: 'together', budget: 900 } },
-  },
-  {
-    name: 'find',
-    why: 'as it is asked later: a hundredth of the patches, from where the model itself expects the answer',
+    why: 'all questions, behind the picture at low resolution, from few patches to a twentieth of all',
     asked: {},
-    settings: { batch: 14, steps: 200, selection: { mode: 'predicted', budget: 875 } },
+    settings: {
+      ...{ batch: 28, steps: 200, selection: { mode: 'together', budget: [400, 4400] } },
+      optimizer: {
+        ...common.optimizer,
+        learningRate: 5e-4,
+        promptHead: 5e-4,
+        connector: 5e-5,
+        visionTower: 3e-5,
+      },
+      // What large steps shake off comes back.
+      schedule: { kind: 'cooldown', warmupSteps: 30, cooldownSteps: 150 },
+    },
   },
 ]
 

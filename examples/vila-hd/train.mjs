@@ -2,7 +2,7 @@
 // marks; then all of it, to look closely at pictures of 4K and to answer.
 // What a run that was stopped has done stays; the same command goes on from there.
 // usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--after DIR] [--backend NAME]
-import { rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -25,26 +25,32 @@ const exists = (path) =>
     () => false,
   )
 
-/** Has `make` fill a folder, unless that was done before. */
-async function once(folder, make) {
+/** Has `teach` fill a folder, with a log as runs have them, unless that was done before. */
+async function once(folder, teach, { onRecord, ...options }) {
   if (await exists(folder)) return
   const part = `${folder}.part`
   await rm(part, { recursive: true, force: true })
-  await make(part)
+  const log = []
+  const keep = (record) => {
+    log.push(`${JSON.stringify({ step: record.step, ...record.scalars })}\n`)
+    onRecord?.(record)
+  }
+  await teach(part, { ...options, onRecord: keep })
+  await writeFile(join(part, 'log.jsonl'), log.join(''))
   await rename(part, folder)
 }
 
 /** Trains the encoder, then the language model on close looks, into folders of their own, and gives the last one's. */
 export async function trainCloseUp({ encoder, parts, close }, directory, options = {}) {
   const [patches, visionTower] = [join(directory, 'patches'), join(directory, 'where')]
-  await once(patches, (folder) => teachPatches(encoder.from, folder, { ...encoder.patches, ...options }))
-  await once(visionTower, (folder) => teachWhere(patches, folder, { ...encoder.where, ...options }))
+  await once(patches, (...to) => teachPatches(encoder.from, ...to), { ...encoder.patches, ...options })
+  await once(visionTower, (...to) => teachWhere(patches, ...to), { ...encoder.where, ...options })
   const projectorWeights = join(patches, 'projector.safetensors')
   let model = { parts: { ...parts, visionTower, projectorWeights } }
   for (const { name, ...settings } of close) {
     const config = parseFineTuneConfig({ steps: 1, model }, name)
     const folder = join(directory, name)
-    await once(folder, (part) => teachReading(config.model, part, { ...settings, ...options }))
+    await once(folder, (...to) => teachReading(config.model, ...to), { ...settings, ...options })
     model = { from: folder }
   }
   return model.from
