@@ -89,7 +89,7 @@ async function main() {
       backend: { type: 'string', default: 'auto' },
     },
   })
-  const [model = 'runs/vila-hd-tiny/find/latest'] = positionals
+  const [model = 'runs/vila-hd-tiny/among/latest'] = positionals
   await useBackend(values.backend)
   const assistant = await loadVilaHd(model)
   const { split, blind: isBlind } = values

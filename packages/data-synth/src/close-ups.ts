@@ -22,11 +22,8 @@ export interface DrawCloseUpsOptions {
   random: Random
   /** Of the shape that both marks lie on. */
   color: Color
-  /**
-   * On the label: a `digit`, one `character` (as many digits as capitals), one to four `letters`, or a `word` as short. Default
-   * `digit`.
-   */
-  writing?: 'digit' | 'character' | 'letters' | 'word'
+  /** On the label: a `digit`, one to four `letters` (half the time one), or a `word` as short. Default `digit`. */
+  writing?: 'digit' | 'letters' | 'word'
   /** Width and height of a close-up in pixels, at least 40. Default 70. */
   size?: number
   /** How many close-ups of where neither mark is. Default 0. */
@@ -46,9 +43,10 @@ const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
 
 const WRITE: Record<NonNullable<DrawCloseUpsOptions['writing']>, (random: Random) => string> = {
   digit: (random) => pick(random, DIGITS),
-  character: (random) => pick(random, pick(random, [DIGITS, CAPITALS])),
   letters: (random) =>
-    Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join(''),
+    Array.from({ length: 1 + Math.floor(LONGEST_WORD * random.uniform() ** 2) }, () =>
+      pick(random, CAPITALS),
+    ).join(''),
   word: (random) => pick(random, SHORT_WORDS.train),
 }
 
