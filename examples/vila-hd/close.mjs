@@ -4,10 +4,10 @@ import { crossEntropy } from '@ps3js/language-model'
 import { dispose, gatherRows, reshape, slice, Tape, tensorData } from '@ps3js/tensor'
 import { labelsOf, openAssistant, packQuestions, spellerOf, spellQuestion } from '@ps3js/trainer'
 import { saveVilaHd } from '@ps3js/vila-hd'
-import { AMONG, areLargest, drawGroup, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
+import { AMONG, areLargest, drawGroup, finestOf, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
 
-/** In every step, of fourteen marks each. */
-const GROUPS = 6
+/** In every step: of fourteen marks each, or of seven labels alone. */
+const GROUPS = { all: 6, labels: 9 }
 /** Close looks where no mark is, at each of a group's seven shapes. */
 const BESIDE = 1
 
@@ -22,12 +22,13 @@ function askAbout({ kind, on, shape, writing }) {
 
 /**
  * Trains a VILA-HD, in `model` as a fine-tuning's configuration names it, but for where it looks, and writes it to `directory`.
- * @param options `letters`: share of the labels that have letters, half of them words; `rates`: of each part to `learningRate`
+ * @param options `writing`: shares of what is on labels, as `drawCloseUps` calls it; `dotsEvery`: every so many steps dots are
+ *   shown and asked for too, default all; `isPlain`: of the finest scale alone, and nothing beside marks; `rates`: of each part to `learningRate`
  */
 export async function teachReading(
   model,
   directory,
-  { seed = 0, steps, learningRate = 2e-3, rates, letters = 0, onRecord },
+  { seed = 0, steps, learningRate = 2e-3, rates, writing, dotsEvery = 1, isPlain = false, onRecord },
 ) {
   const { assistant, tokenizer } = await openAssistant(model, { seed })
   const named = [...assistant.model.namedParameters()]
@@ -35,25 +36,36 @@ export async function teachReading(
     parameters: new Map(named.filter(([path]) => path.startsWith(prefix))),
     ...{ weightDecay: 0.01, rateFactor },
   }))
-  const step = (i) =>
-    readingStep(assistant, groups, { random: pictureRandom(2 * seed + 1, i), turn: i, letters })
+  const write = (random) => oneOf(writing, random)
+  const step = (i) => {
+    const random = pictureRandom(2 * seed + 1, i)
+    return readingStep(assistant, groups, { random, turn: i, write, hasDots: i % dotsEvery === 0, isPlain })
+  }
   await teach(groups, step, { steps, learningRate, onRecord })
   await saveVilaHd(assistant, directory, { tokenizer })
   assistant.dispose()
 }
 
-/** Half of what is written in letters are words, half any letters: these are to be read one by one. */
-const writes = (letters) => (random) =>
-  random.uniform() >= letters ? 'digit' : random.integer(2) ? 'word' : 'letters'
+/** One of the names, each as often as its share of 1 says. */
+function oneOf(shares, random) {
+  let left = random.uniform()
+  for (const [name, share] of Object.entries(shares)) {
+    left -= share
+    if (left < 0) return name
+  }
+  return Object.keys(shares).at(-1)
+}
 
-async function readingStep(assistant, groups, { random, turn, letters }) {
+async function readingStep(assistant, groups, { random, turn, write, hasDots, isPlain }) {
   const { model } = assistant
   const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
   const speller = spellerOf(assistant)
-  const sides = sidesOf(encoder.config)
+  const sides = isPlain ? finestOf(encoder.config) : sidesOf(encoder.config)
   const size = sides.at(-1) * encoder.config.trunk.patch_size
-  const drawn = Array.from({ length: GROUPS }, () =>
-    drawGroup(random, { size, write: writes(letters), beside: BESIDE }),
+  const beside = isPlain ? 0 : BESIDE
+  const kinds = hasDots ? ['dot', 'label'] : ['label']
+  const drawn = Array.from({ length: hasDots ? GROUPS.all : GROUPS.labels }, () =>
+    drawGroup(random, { size, write, kinds, beside }),
   )
   const placed = placeMarks(encoder, drawn, sides, random)
   const tape = new Tape()
@@ -65,8 +77,9 @@ async function readingStep(assistant, groups, { random, turn, letters }) {
       const { indices } = placed.selections[g]
       const own = reshape(slice(features, [g, 0, 0], [1, -1, -1]), features.shape.slice(1))
       const { tokens } = connector.highRes(own, { grids: placed.grids, indices }, null)
-      const many = AMONG[(g + turn) % AMONG.length]
       const marks = looks.filter(({ kind }) => kind)
+      const amounts = AMONG.filter((many) => many <= marks.length)
+      const many = amounts[(g + turn) % amounts.length]
       const beside = placed.rows[g].slice(marks.length)
       for (let from = 0; from < marks.length; from += many) {
         const ofMarks = placed.rows[g].slice(from, from + many)

@@ -12,9 +12,9 @@ export const KINDS = ['dot', 'label']
 /**
  * A dot and a label on each of seven shapes of different colours, in any order; then close looks beside them.
  * @param options `size`: of a close look, in pixels; `write`: what is to be on a label, by a generator; `beside`: close looks at
- *   each shape where neither mark is
+ *   each shape where neither mark is; `kinds`: of marks that are shown
  */
-export function drawGroup(random, { size, write, beside = 0 }) {
+export function drawGroup(random, { size, write, beside = 0, kinds = KINDS }) {
   const hosts = random.shuffle([...COLORS]).slice(0, 7)
   const shapes = hosts.map((color) => {
     const writing = write(random)
@@ -25,7 +25,8 @@ export function drawGroup(random, { size, write, beside = 0 }) {
     { image: label.image, kind: 'label', on: color, shape, writing, answer: label.text },
   ])
   const others = shapes.flatMap((shape) => shape.beside.map((image) => ({ image })))
-  return [...random.shuffle(marks), ...random.shuffle(others)]
+  const shown = marks.filter(({ kind }) => kinds.includes(kind))
+  return [...random.shuffle(shown), ...random.shuffle(others)]
 }
 
 /** Patch grids of the high scales. */
@@ -41,6 +42,9 @@ export function sidesOf(config) {
   const grids = highGrids(config)
   return grids.map(({ width }) => width / grids[0].width)
 }
+
+/** The same of the finest scale alone: the less is around a mark, the sooner it is read. */
+export const finestOf = (config) => sidesOf(config).map((_, i, { length }) => (i + 1 < length ? 0 : 4))
 
 /**
  * Groups of as many close looks each, as an encoder takes them: each somewhere in a picture of its group. Dispose `patches`.

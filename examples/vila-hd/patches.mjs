@@ -30,10 +30,8 @@ import {
   transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { AMONG, areLargest, drawGroup, KINDS, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
+import { AMONG, areLargest, drawGroup, finestOf, KINDS, lookAtMarks, placeMarks, teach } from './marks.mjs'
 
-/** Patches along a close look, at the finest scale alone: the less is around a mark, the sooner it is read. */
-const SIDE = 4
 const WIDTH = 128
 /** Size of a tower's features, which GELU would pass on little of as they are. */
 const FEATURES = 13
@@ -96,9 +94,9 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
 
 async function patchStep(encoder, reader, parameters, random) {
   const { trunk } = encoder.config
-  const sides = sidesOf(encoder.config).map((_, i, all) => (i + 1 < all.length ? 0 : SIDE))
+  const sides = finestOf(encoder.config)
   const drawn = Array.from({ length: GROUPS }, () =>
-    drawGroup(random, { size: SIDE * trunk.patch_size, write: () => 'digit' }),
+    drawGroup(random, { size: sides.at(-1) * trunk.patch_size, write: () => 'digit' }),
   )
   const placed = placeMarks(encoder, drawn, sides, random)
   const count = placed.patches.shape[1]

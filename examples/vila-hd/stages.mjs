@@ -39,13 +39,25 @@ const parts = {
 }
 
 /**
- * The language model on close looks: dots and digits first, letters and short words when it reads these. Rates are shares of the
- * learning rate.
+ * The language model on close looks: dots and digits first, then letters, then short words too. Rates are shares of the learning
+ * rate.
  */
 const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
 const close = [
-  { name: 'digits', steps: 1000, learningRate: 2e-3, rates, letters: 0 },
-  { name: 'words', steps: 1000, learningRate: 1.5e-3, rates, letters: 0.6 },
+  { name: 'plain', steps: 600, learningRate: 2e-3, rates, writing: { digit: 1 }, isPlain: true },
+  { name: 'digits', steps: 600, learningRate: 2e-3, rates, writing: { digit: 1 } },
+  {
+    name: 'letters',
+    steps: 800,
+    learningRate: 2e-3,
+    rates,
+    writing: { digit: 0.15, letters: 0.85 },
+    dotsEvery: 5,
+  },
+  {
+    ...{ name: 'words', steps: 800, learningRate: 2e-3, rates, dotsEvery: 3 },
+    writing: { digit: 0.25, letters: 0.35, word: 0.4 },
+  },
 ]
 
 /** Of every stage. The encoder has learned what its patches hold, and the language model to read it: larger steps lose that. */

@@ -190,7 +190,7 @@ it('teaches a language model to read marks', async () => {
     const { model } = parseFineTuneConfig({ model: { parts }, steps: 1 }, 'close')
     const records: RunRecord[] = []
     const onRecord = (record: RunRecord) => records.push(record)
-    const settings = { ...RECIPE.close[0]!, letters: 0.5, steps: 2 }
+    const settings = { ...RECIPE.close.at(-1)!, steps: 2, dotsEvery: 2 }
     await expectNoLeak(() => teachReading(model, to, { ...settings, onRecord }))
     // Of 464 tokens any is as likely: ln 464 = 6.1.
     expect(Math.abs(records[0]!.scalars.loss! - Math.log(464))).toBeLessThan(1)
