@@ -65,6 +65,7 @@ export async function teachWhere(from, directory, { steps, seed = 0, ...options 
   await cp(join(run, 'latest'), directory, { recursive: true, dereference: true })
   await rm(join(directory, 'optimizer.safetensors'), { force: true })
   for (const name of ['config.json', 'preprocessor_config.json']) await restore(from, directory, name)
+  await rm(run, { recursive: true })
 }
 
 /** Puts the scales of 4K back in place of the small pictures'. */
