@@ -223,7 +223,11 @@ it('runs its stages one after the other, and leaves a model that can be asked', 
         ...stage,
         // Pictures of 512 pixels have nothing that needs more than 756.
         asked: {},
-        settings: { ...stage.settings, steps: 1, selection: { ...stage.settings.selection, budget: 100 } },
+        settings: {
+          ...stage.settings,
+          ...{ steps: 1, schedule: common.schedule },
+          selection: { ...stage.settings.selection, budget: 100 },
+        },
       })),
     }
     const records: RunRecord[] = []
@@ -234,6 +238,9 @@ it('runs its stages one after the other, and leaves a model that can be asked', 
     })
     const losses = records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])
     expect(losses).toHaveLength(stages.length)
+    // What is done is not done again.
+    expect(await trainStages(recipe, from, join(directory, 'run'), { onRecord })).toBe(folder)
+    expect(records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])).toEqual(losses)
     // Of 464 tokens any is as likely: ln 464 = 6.1.
     for (const loss of losses) expect(Math.abs(loss - Math.log(464))).toBeLessThan(1)
     const assistant = await loadVilaHd(folder)
