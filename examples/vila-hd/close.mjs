@@ -1,5 +1,5 @@
 // Teaches a language model, and what connects it, to read close looks at marks and to tell which of them a question means.
-import { pictureRandom } from '@ps3js/data-synth'
+import { ASKED_OF, pictureRandom } from '@ps3js/data-synth'
 import { crossEntropy } from '@ps3js/language-model'
 import { dispose, gatherRows, reshape, slice, Tape, tensorData } from '@ps3js/tensor'
 import { labelsOf, openAssistant, packQuestions, spellerOf, spellQuestion } from '@ps3js/trainer'
@@ -11,13 +11,10 @@ const GROUPS = { all: 6, labels: 9 }
 /** Close looks where no mark is, at each of a group's seven shapes. */
 const BESIDE = 1
 
-/** As `askQuestions` of data-synth asks. */
+/** As `askQuestions` asks. */
 function askAbout({ kind, on, shape, writing }) {
-  const host = `the ${on} ${shape}`
-  if (kind === 'dot') return `What colour is the dot on ${host}?`
-  return writing === 'digit'
-    ? `What number is on the label on ${host}?`
-    : `What does the label on ${host} say?`
+  const asked = kind === 'dot' ? 'color' : writing === 'digit' ? 'number' : 'word'
+  return ASKED_OF[asked](`the ${kind} on the ${on} ${shape}`)
 }
 
 /**
@@ -39,7 +36,7 @@ export async function teachReading(
   const write = (random) => oneOf(writing, random)
   const step = (i) => {
     const random = pictureRandom(2 * seed + 1, i)
-    return readingStep(assistant, groups, { random, turn: i, write, hasDots: i % dotsEvery === 0, isPlain })
+    return readingStep(assistant, { random, turn: i, write, hasDots: i % dotsEvery === 0, isPlain })
   }
   await teach(groups, step, { steps, learningRate, onRecord })
   await saveVilaHd(assistant, directory, { tokenizer })
@@ -56,7 +53,7 @@ function oneOf(shares, random) {
   return Object.keys(shares).at(-1)
 }
 
-async function readingStep(assistant, groups, { random, turn, write, hasDots, isPlain }) {
+async function readingStep(assistant, { random, turn, write, hasDots, isPlain }) {
   const { model } = assistant
   const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
   const speller = spellerOf(assistant)
@@ -120,18 +117,11 @@ async function readingStep(assistant, groups, { random, turn, write, hasDots, is
       logits,
     ]
   })
-  const parameters = groups.flatMap((group) => [...group.parameters])
-  const found = tape.gradients(
-    [{ y: loss }],
-    parameters.map(([, { value }]) => value),
-  )
-  const gradients = new Map(parameters.flatMap(([path], i) => (found[i] ? [[path, found[i]]] : [])))
   const right = areLargest(
     await tensorData(logits),
     targets.map(({ id }) => id),
   )
   const wrong = new Set(targets.flatMap(({ text }, i) => (right[i] ? [] : [text])))
-  const [value] = await tensorData(loss)
-  dispose([loss, logits, placed.patches])
-  return { loss: value, gradients, answers: asked.map(({ kind }, i) => ({ kind, isRight: !wrong.has(i) })) }
+  dispose([logits, placed.patches])
+  return { tape, loss, answers: asked.map(({ kind }, i) => ({ kind, isRight: !wrong.has(i) })) }
 }

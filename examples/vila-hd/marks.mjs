@@ -2,7 +2,7 @@
 // encoder's patches and a language model learn from them what there is to read.
 import { SHAPE_COLORS as COLORS, drawCloseUps } from '@ps3js/data-synth'
 import { PictureBatch, samplePatches } from '@ps3js/ps3-encoder'
-import { concat, tensor3d } from '@ps3js/tensor'
+import { concat, tensor3d, tensorData } from '@ps3js/tensor'
 import { adamW, applyValues, disposeAdamW } from '@ps3js/trainer'
 
 /** Marks among which one is meant: one alone teaches what marks look like, more of them to tell which is meant. */
@@ -114,15 +114,23 @@ export function lookAtMarks({ vision_model: model }, { around, grids, patches, s
 
 /**
  * AdamW over `groups` of parameters.
- * @param step gives a step's `loss`, `gradients` by path, and for each answer its `kind` and whether it `isRight`
+ * @param step gives its `tape`, the `loss`, which is used up, and for each answer its `kind` and whether it `isRight`
  * @param options `onRecord`: told every `every` steps of the loss and of the share of right answers of each kind
  */
 export async function teach(groups, step, { steps, learningRate, every = 100, onRecord }) {
   const optimizer = adamW({ betas: [0.9, 0.98], epsilon: 1e-8 })
   let state = optimizer.init()
+  const parameters = groups.flatMap((group) => [...group.parameters])
   let counts = new Map()
   for (let i = 0; i < steps; i++) {
-    const { loss, gradients, answers } = await step(i)
+    const { tape, loss, answers } = await step(i)
+    const found = tape.gradients(
+      [{ y: loss }],
+      parameters.map(([, { value }]) => value),
+    )
+    const gradients = new Map(parameters.flatMap(([path], k) => (found[k] ? [[path, found[k]]] : [])))
+    const [value] = await tensorData(loss)
+    loss.dispose()
     const rate = learningRate * Math.min(1, (i + 1) / 50, (2 * (steps - i)) / steps)
     const next = optimizer.update(groups, gradients, state, rate)
     state = next.state
@@ -134,7 +142,7 @@ export async function teach(groups, step, { steps, learningRate, every = 100, on
     if ((i + 1) % Math.min(every, steps) > 0) continue
     const kinds = [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
     const accuracy = kinds.map(([kind, [right, all]]) => [`accuracy/${kind}`, right / all])
-    onRecord?.({ step: i + 1, scalars: { loss, ...Object.fromEntries(accuracy) } })
+    onRecord?.({ step: i + 1, scalars: { loss: value, ...Object.fromEntries(accuracy) } })
     counts = new Map()
   }
   disposeAdamW(state)

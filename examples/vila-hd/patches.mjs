@@ -2,6 +2,7 @@
 // model learns from such patches in minutes what it would take hours to learn from pictures.
 import { join } from 'node:path'
 import { SHAPE_COLORS as COLORS, pictureRandom } from '@ps3js/data-synth'
+import { crossEntropy } from '@ps3js/language-model'
 import { loadPretrained, savePretrained } from '@ps3js/ps3-encoder'
 import {
   add,
@@ -11,20 +12,15 @@ import {
   gatherRows,
   Linear,
   l2Normalize,
-  logSoftmax,
   Mlp,
   Module,
   matMul,
-  mean,
   mul,
-  neg,
   normalInitializer,
-  oneHot,
   Parameter,
   reshape,
   softmax,
   stack,
-  sum,
   Tape,
   tensorData,
   transpose,
@@ -84,7 +80,7 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
   const ofTrunk = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
   const parameters = new Map([...ofTrunk, ...reader.namedParameters('reader.')])
   const groups = [{ parameters, weightDecay: 0.01, rateFactor: 1 }]
-  const step = (i) => patchStep(encoder, reader, parameters, pictureRandom(2 * seed, i))
+  const step = (i) => patchStep(encoder, reader, pictureRandom(2 * seed, i))
   await teach(groups, step, { steps, learningRate, onRecord })
   await savePretrained(encoder, directory, { processor, tokenizerConfig })
   await saveProjector(reader.project, join(directory, 'projector.safetensors'))
@@ -92,7 +88,7 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
   encoder.dispose()
 }
 
-async function patchStep(encoder, reader, parameters, random) {
+async function patchStep(encoder, reader, random) {
   const { trunk } = encoder.config
   const sides = finestOf(encoder.config)
   const drawn = Array.from({ length: GROUPS }, () =>
@@ -111,21 +107,15 @@ async function patchStep(encoder, reader, parameters, random) {
     const scores = AMONG.map((many) =>
       reader.forward(reshape(tokens, [-1, (many * count) / drawn[0].length, trunk.width]), asked),
     )
-    const targets = oneHot(wanted, ANSWERS.length)
-    const losses = scores.map((some) => neg(mean(sum(mul(logSoftmax(some), targets), 1))))
-    return [addN(losses), stack(scores)]
+    return [addN(scores.map((some) => crossEntropy(some, wanted))), stack(scores)]
   })
-  const values = [...parameters.values()].map(({ value }) => value)
-  const found = tape.gradients([{ y: loss }], values)
-  const gradients = new Map([...parameters.keys()].flatMap((path, i) => (found[i] ? [[path, found[i]]] : [])))
   const rows = AMONG.flatMap((many) => marks.map(({ kind }) => `${kind}/${many}`))
   const right = areLargest(
     await tensorData(scores),
     rows.map((_, i) => wanted[i % wanted.length]),
   )
-  const [value] = await tensorData(loss)
-  dispose([loss, scores, placed.patches])
-  return { loss: value, gradients, answers: rows.map((kind, i) => ({ kind, isRight: right[i] })) }
+  dispose([scores, placed.patches])
+  return { tape, loss, answers: rows.map((kind, i) => ({ kind, isRight: right[i] })) }
 }
 
 async function saveProjector({ fc1, fc2 }, path) {

@@ -2,7 +2,8 @@
 // marks; then all of it, to look closely at pictures of 4K and to answer.
 // What a run that was stopped has done stays; the same command goes on from there.
 // usage: node train.mjs [--out DIR] [--seed N] [--like low-only|blind] [--after DIR] [--backend NAME]
-import { rename, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,15 +20,9 @@ const PER_PICTURE = 14
 /** Pictures to evaluate on come from a seed of their own. */
 const HELD_OUT = 1000
 
-const exists = (path) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
-
 /** Has `teach` fill a folder, with a log as runs have them, unless that was done before. */
 async function once(folder, teach, { onRecord, ...options }) {
-  if (await exists(folder)) return
+  if (existsSync(folder)) return
   const part = `${folder}.part`
   await rm(part, { recursive: true, force: true })
   const log = []
@@ -84,7 +79,7 @@ export async function trainStages({ common, stages }, from, directory, { seed = 
       },
       ...options,
     }
-    if (await exists(folder)) await resumeFineTuning(folder, how)
+    if (existsSync(folder)) await resumeFineTuning(folder, how)
     else await startFineTuning(config, folder, how)
     model = join(folder, 'latest')
   }

@@ -12,11 +12,9 @@ import {
   sideOf,
   type Window,
 } from './mark-host.ts'
-import { SHAPES } from './shapes.ts'
+import { SHAPE_KINDS, type SHAPES } from './shapes.ts'
 import { pick } from './splits.ts'
 import type { RgbPicture } from './types.ts'
-
-const KINDS = Object.keys(SHAPES) as (keyof typeof SHAPES)[]
 
 export interface DrawCloseUpsOptions {
   random: Random
@@ -60,7 +58,7 @@ const GRAIN = grainOf(FULL.size)
  */
 export function drawCloseUps(options: DrawCloseUpsOptions): CloseUps {
   const { random, color, writing = 'digit', size = 70, beside = 0 } = options
-  const kind = pick(random, KINDS)
+  const kind = pick(random, SHAPE_KINDS)
   const side = sideOf(random, FULL.size)
   const write = () => WRITE[writing](random)
   const host = placeHost(random, { ...FULL, corner: [size, size], side, kind, color, write, most: size - 4 })

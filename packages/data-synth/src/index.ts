@@ -4,7 +4,7 @@ export { type CloseUps, type DrawCloseUpsOptions, drawCloseUps } from './close-u
 export { type DrawMarksOptions, drawMarks } from './marks.ts'
 export { PICTURE_KINDS, type PictureKind, type SynthesizeOptions } from './options.ts'
 export { type DrawPictureOptions, drawPicture, type SynthPicture } from './picture.ts'
-export type { QuestionKind } from './question-kinds.ts'
+export { ASKED_OF, type QuestionKind } from './question-kinds.ts'
 export { type AskOptions, askQuestions, QUESTIONS_ABOUT, type SynthQuestion } from './questions.ts'
 export {
   MIN_OBJECT_PIXELS,

@@ -13,11 +13,9 @@ import {
   sideOf,
 } from './mark-host.ts'
 import { MIN_OBJECT_PIXELS, minResolution, RESOLUTIONS, type Resolution } from './resolution.ts'
-import { COLORS, COMBINATIONS, SHAPES, type ShapesPicture } from './shapes.ts'
+import { COLORS, COMBINATIONS, SHAPE_KINDS, type ShapesPicture } from './shapes.ts'
 import { pick } from './splits.ts'
 import type { Split } from './types.ts'
-
-const KINDS = Object.keys(SHAPES) as (keyof typeof SHAPES)[]
 
 /** So many of each kind of shape, each of another colour: every number is as often the answer. */
 const MEMBERS = [1, 2, 4]
@@ -79,10 +77,10 @@ export function drawMarks({
 /** Shapes of as many colours: with a colour alone one knows which is meant, and with its form too. */
 function combine(random: Random, split: Split) {
   for (;;) {
-    const [kinds, colors] = [random.shuffle([...KINDS]), random.shuffle([...COLORS])]
-    const members = MEMBERS.flatMap((count, i) => Array<(typeof KINDS)[number]>(count).fill(kinds[i]!)).map(
-      (kind, i) => ({ kind, color: colors[i]! }),
-    )
+    const [kinds, colors] = [random.shuffle([...SHAPE_KINDS]), random.shuffle([...COLORS])]
+    const members = MEMBERS.flatMap((count, i) =>
+      Array<(typeof SHAPE_KINDS)[number]>(count).fill(kinds[i]!),
+    ).map((kind, i) => ({ kind, color: colors[i]! }))
     const ofSplit = members.filter((member) =>
       COMBINATIONS[split].some(({ color, kind }) => color === member.color && kind === member.kind),
     )

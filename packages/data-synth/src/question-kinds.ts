@@ -23,6 +23,13 @@ export interface Drafted {
   needs: number
 }
 
+/** Questions by what they ask for of what they name. */
+export const ASKED_OF = {
+  word: (name: string) => `What does ${name} say?`,
+  number: (name: string) => `What number is on ${name}?`,
+  color: (name: string) => `What colour is ${name}?`,
+} as const
+
 type Maker = (scene: Scene, random: Random) => Drafted | null
 
 /** Answers to "how many": each is drawn as often, and the question left out where the picture has not so many. */
@@ -59,7 +66,7 @@ function reading(scene: Scene, random: Random, isNumber: boolean): Drafted | nul
   if (!name) return null
   const { text, minResolution } = scene.objects[i]!
   return {
-    question: isNumber ? `What number is on ${name.text}?` : `What does ${name.text} say?`,
+    question: ASKED_OF[isNumber ? 'number' : 'word'](name.text),
     answer: text,
     about: [i],
     around: [name.host ?? i],
@@ -86,7 +93,7 @@ function coloring(scene: Scene, random: Random, isPart: boolean): Drafted | null
     named.filter((one) => one.color === color),
   )
   return {
-    question: `What colour is ${name.text}?`,
+    question: ASKED_OF.color(name.text),
     answer: color,
     about: [i],
     around: [name.host ?? i],

@@ -20,6 +20,9 @@ export const SHAPES = {
   frame: (x: number, y: number) => Math.abs(x) >= 0.55 || Math.abs(y) >= 0.55,
 } as const
 
+/** Of shapes. */
+export const SHAPE_KINDS = Object.keys(SHAPES) as (keyof typeof SHAPES)[]
+
 interface Combination {
   color: (typeof COLORS)[number]
   kind: keyof typeof SHAPES
@@ -28,7 +31,7 @@ interface Combination {
 /** Every colour and every shape occurs in both splits; a quarter of the 64 combinations is held out. */
 export const COMBINATIONS: Record<Split, Combination[]> = { train: [], heldout: [] }
 for (const [c, color] of COLORS.entries()) {
-  for (const [k, kind] of (Object.keys(SHAPES) as Combination['kind'][]).entries()) {
+  for (const [k, kind] of SHAPE_KINDS.entries()) {
     COMBINATIONS[(c + 3 * k) % 4 === 0 ? 'heldout' : 'train'].push({ color, kind })
   }
 }
