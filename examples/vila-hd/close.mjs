@@ -4,7 +4,17 @@ import { crossEntropy } from '@ps3js/language-model'
 import { dispose, gatherRows, reshape, slice, Tape, tensorData } from '@ps3js/tensor'
 import { labelsOf, openAssistant, packQuestions, spellerOf, spellQuestion } from '@ps3js/trainer'
 import { saveVilaHd } from '@ps3js/vila-hd'
-import { AMONG, areLargest, drawGroup, finestOf, lookAtMarks, placeMarks, sidesOf, teach } from './marks.mjs'
+import {
+  AMONG,
+  areLargest,
+  drawGroup,
+  finestOf,
+  lookAtMarks,
+  oneOf,
+  placeMarks,
+  sidesOf,
+  teach,
+} from './marks.mjs'
 
 /** In every step: of fourteen marks each, or of seven labels alone. */
 const GROUPS = { all: 6, labels: 9 }
@@ -41,16 +51,6 @@ export async function teachReading(
   await teach(groups, step, { steps, learningRate, onRecord })
   await saveVilaHd(assistant, directory, { tokenizer })
   assistant.dispose()
-}
-
-/** One of the names, each as often as its share of 1 says. */
-function oneOf(shares, random) {
-  let left = random.uniform()
-  for (const [name, share] of Object.entries(shares)) {
-    left -= share
-    if (left < 0) return name
-  }
-  return Object.keys(shares).at(-1)
 }
 
 async function readingStep(assistant, { random, turn, write, hasDots, isPlain }) {

@@ -1,11 +1,10 @@
-// Teaches an encoder's patches to tell what they hold: colours of dots and digits, by what these lie on. A language
-// model learns from such patches in minutes what it would take hours to learn from pictures.
+// Teaches an encoder's patches to tell what they hold: colours of dots, digits and letters, their place on a label, and what
+// all of it lies on. A language model learns to read from such patches in minutes; from pictures alone it takes hours.
 import { join } from 'node:path'
 import { SHAPE_COLORS as COLORS, pictureRandom } from '@ps3js/data-synth'
 import { crossEntropy } from '@ps3js/language-model'
 import { loadPretrained, savePretrained } from '@ps3js/ps3-encoder'
 import {
-  add,
   addN,
   dispose,
   div,
@@ -14,64 +13,90 @@ import {
   l2Normalize,
   Mlp,
   Module,
-  matMul,
   mul,
-  normalInitializer,
-  Parameter,
   reshape,
-  softmax,
-  stack,
   Tape,
   tensorData,
-  transpose,
   writeSafetensors,
 } from '@ps3js/tensor'
-import { AMONG, areLargest, drawGroup, finestOf, KINDS, lookAtMarks, placeMarks, teach } from './marks.mjs'
+import {
+  areLargest,
+  drawGroup,
+  finestOf,
+  KINDS,
+  lookAtMarks,
+  lookAtPatches,
+  oneOf,
+  placeMarks,
+  teach,
+} from './marks.mjs'
 
 const WIDTH = 128
 /** Size of a tower's features, which GELU would pass on little of as they are. */
 const FEATURES = 13
-const HEADS = 4
-const ANSWERS = [...COLORS, ...'0123456789']
-/**
- * Finds a mark among patches by its kind and by what it lies on, in one step, and says what it is. Its first layers become a
- * projector `mlp2x_gelu`; the rest is thrown away.
- */
-class Reader extends Module {
+const NOTHING = 'nothing'
+const HOLDS = [NOTHING, ...COLORS, ...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+/** Characters on the longest label. */
+const LONGEST = 4
+/** A patch holds what it shows at least so much of: of the whole, or of itself. */
+const ENOUGH = 0.25
+/** Most patches hold nothing: so many of them are asked. */
+const NOTHING_ASKED = 0.25
+
+/** Says of single patches what they hold, from features as wide as `width`, at any size of theirs. */
+class PatchReader extends Module {
   constructor(width) {
     super()
-    this.project = new Mlp({ inFeatures: width, hiddenFeatures: WIDTH, outFeatures: WIDTH })
-    this.keys = new Linear(WIDTH, WIDTH)
-    this.values = new Linear(WIDTH, WIDTH)
-    this.asked = new Parameter([KINDS.length * COLORS.length, WIDTH], normalInitializer(0.5))
-    this.answer = new Mlp({ inFeatures: WIDTH, hiddenFeatures: 2 * WIDTH, outFeatures: ANSWERS.length })
+    this.holds = new Linear(width, HOLDS.length)
+    this.on = new Linear(width, COLORS.length)
+    this.place = new Linear(width, LONGEST)
   }
 
-  /** Tokens [B, N, C] and Q questions of each row of them, as rows of `asked` -> [B * Q, answers] */
-  forward(tokens, asked) {
-    const [batch] = tokens.shape
-    // A language model norms them too (RMSNorm).
-    const x = mul(l2Normalize(this.project.forward(tokens)), WIDTH ** 0.5)
-    const heads = (y) => transpose(reshape(y, [batch, -1, HEADS, WIDTH / HEADS]), [0, 2, 1, 3])
-    const queries = heads(reshape(gatherRows(this.asked.value, asked), [batch, -1, WIDTH]))
-    const scores = mul(matMul(queries, heads(this.keys.forward(x)), false, true), (WIDTH / HEADS) ** -0.5)
-    const found = matMul(softmax(scores), heads(this.values.forward(x)))
-    const rows = reshape(transpose(found, [0, 2, 1, 3]), [-1, WIDTH])
-    return this.answer.forward(add(rows, gatherRows(this.asked.value, asked)))
+  /** Features [N, width] and questions -> scores of each question's answers. A language model norms its tokens too (RMSNorm). */
+  forward(features, questions) {
+    const [, width] = features.shape
+    const x = mul(l2Normalize(features), width ** 0.5)
+    return questions.map(({ name, rows }) => this[name].forward(gatherRows(x, rows)))
+  }
+}
+
+/** One reads a trunk's features, the other what a projector `mlp2x_gelu` makes of them; that alone would teach a trunk far slower. */
+class Readers extends Module {
+  constructor(width) {
+    super()
+    this.ofFeatures = new PatchReader(width)
+    this.project = new Mlp({ inFeatures: width, hiddenFeatures: WIDTH, outFeatures: WIDTH })
+    this.ofTokens = new PatchReader(WIDTH)
+  }
+
+  forward(features, questions) {
+    return [
+      ...this.ofFeatures.forward(features, questions),
+      ...this.ofTokens.forward(this.project.forward(features), questions),
+    ]
   }
 }
 
 /** In every step, of fourteen marks each. */
-const GROUPS = 6
+const GROUPS = 14
+/**
+ * Only at the end are there dots too, and is it asked where characters are and on what; and marks are seen as they are in
+ * pictures: among others, after the picture at low resolution. Before, all of it would only hold letters up.
+ */
+const AMONG_OTHERS = 0.55
 
 /**
  * Trains the trunk of a PS3 model and writes it to `directory`.
- * @param options `onRecord`: told every 100 steps of the accuracy on dots and labels among 1, 2, 7 and 14 marks
+ * @param options `writing`: shares of what is on labels, as `drawCloseUps` calls it; `onRecord`: told every 100 steps of the
+ *   accuracy on each question
  */
-export async function teachPatches(from, directory, { seed = 0, steps, learningRate = 2e-3, onRecord }) {
+export async function teachPatches(
+  from,
+  directory,
+  { seed = 0, steps, learningRate = 4e-3, writing, onRecord },
+) {
   const { encoder, processor, tokenizerConfig } = await loadPretrained(from)
-  const { trunk } = encoder.config
-  const reader = new Reader(trunk.width)
+  const reader = new Readers(encoder.config.trunk.width)
   reader.initialize(seed)
   const { weight } = reader.project.fc1
   const scaled = div(weight.value, FEATURES)
@@ -80,7 +105,12 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
   const ofTrunk = [...encoder.namedParameters()].filter(([path]) => path.startsWith('vision_model.trunk.'))
   const parameters = new Map([...ofTrunk, ...reader.namedParameters('reader.')])
   const groups = [{ parameters, weightDecay: 0.01, rateFactor: 1 }]
-  const step = (i) => patchStep(encoder, reader, pictureRandom(2 * seed, i))
+  const write = (random) => oneOf(writing, random)
+  const step = (i) =>
+    patchStep(encoder, reader, {
+      ...{ random: pictureRandom(2 * seed, i), write },
+      isAlone: i < (1 - AMONG_OTHERS) * steps,
+    })
   await teach(groups, step, { steps, learningRate, onRecord })
   await savePretrained(encoder, directory, { processor, tokenizerConfig })
   await saveProjector(reader.project, join(directory, 'projector.safetensors'))
@@ -88,34 +118,84 @@ export async function teachPatches(from, directory, { seed = 0, steps, learningR
   encoder.dispose()
 }
 
-async function patchStep(encoder, reader, random) {
+async function patchStep(encoder, reader, { random, write, isAlone }) {
   const { trunk } = encoder.config
   const sides = finestOf(encoder.config)
-  const drawn = Array.from({ length: GROUPS }, () =>
-    drawGroup(random, { size: sides.at(-1) * trunk.patch_size, write: () => 'digit' }),
+  const size = sides.at(-1) * trunk.patch_size
+  const among = Array.from({ length: isAlone ? GROUPS : GROUPS / 2 }, () =>
+    drawGroup(random, { size, write, kinds: isAlone ? ['label'] : KINDS }),
   )
+  const drawn = isAlone ? among.flat().map((look) => [look]) : among
   const placed = placeMarks(encoder, drawn, sides, random)
   const count = placed.patches.shape[1]
-  const ofMarks = Int32Array.from(placed.rows.flatMap((rows, g) => rows.flat().map((row) => g * count + row)))
-  const marks = drawn.flat()
-  const asked = marks.map(({ kind, on }) => KINDS.indexOf(kind) * COLORS.length + COLORS.indexOf(on))
-  const wanted = marks.map(({ answer }) => ANSWERS.indexOf(answer))
+  const asked = drawn.flatMap((looks, g) =>
+    looks.flatMap((look, l) =>
+      placed.rows[g][l].flatMap((row, at) => {
+        const held = heldBy(look, [at % sides.at(-1), Math.floor(at / sides.at(-1))], trunk.patch_size)
+        const isAsked = held && (held.what !== NOTHING || random.uniform() < NOTHING_ASKED)
+        return isAsked ? [{ ...held, row: g * count + row }] : []
+      }),
+    ),
+  )
+  const questions = questionsOf(asked).filter(({ name }) => name === 'holds' || !isAlone)
   const tape = new Tape()
   const [loss, scores] = tape.record(() => {
-    const features = lookAtMarks(encoder, placed, trunk.depth - 1)
-    const tokens = gatherRows(reshape(features, [-1, trunk.width]), ofMarks)
-    const scores = AMONG.map((many) =>
-      reader.forward(reshape(tokens, [-1, (many * count) / drawn[0].length, trunk.width]), asked),
+    const look = isAlone ? lookAtPatches : lookAtMarks
+    const features = reshape(look(encoder, placed, trunk.depth - 1), [-1, trunk.width])
+    const scores = reader.forward(
+      gatherRows(
+        features,
+        asked.map(({ row }) => row),
+      ),
+      questions,
     )
-    return [addN(scores.map((some) => crossEntropy(some, wanted))), stack(scores)]
+    const losses = scores.map((some, i) => crossEntropy(some, questions[i % questions.length].wanted))
+    return [addN(losses), scores]
   })
-  const rows = AMONG.flatMap((many) => marks.map(({ kind }) => `${kind}/${many}`))
-  const right = areLargest(
-    await tensorData(scores),
-    rows.map((_, i) => wanted[i % wanted.length]),
-  )
+  // What counts is what the language model is given.
+  const ofTokens = scores.slice(questions.length)
+  const answers = []
+  for (const [q, { kinds, wanted }] of questions.entries()) {
+    const right = areLargest(await tensorData(ofTokens[q]), wanted)
+    answers.push(...kinds.map((kind, i) => ({ kind, isRight: right[i] })))
+  }
   dispose([scores, placed.patches])
-  return { tape, loss, answers: rows.map((kind, i) => ({ kind, isRight: right[i] })) }
+  return { tape, loss, answers }
+}
+
+/** What to ask of which rows of `asked`, and the answers. */
+function questionsOf(asked) {
+  const rows = asked.map((_, i) => i)
+  const marks = rows.filter((i) => asked[i].what !== NOTHING)
+  const characters = rows.filter((i) => asked[i].place !== undefined)
+  const kindOf = ({ what }) =>
+    what === NOTHING ? what : COLORS.includes(what) ? 'dot' : what < 'A' ? 'digit' : 'letter'
+  return [
+    { name: 'holds', rows, wanted: rows.map((i) => HOLDS.indexOf(asked[i].what)), kinds: asked.map(kindOf) },
+    {
+      name: 'on',
+      rows: marks,
+      wanted: marks.map((i) => COLORS.indexOf(asked[i].on)),
+      kinds: marks.map(() => 'on'),
+    },
+    {
+      ...{ name: 'place', rows: characters, wanted: characters.map((i) => asked[i].place) },
+      kinds: characters.map(() => 'place'),
+    },
+  ]
+}
+
+/** What the patch at (column, row) of a close look shows most of; nothing where that is too little to tell. */
+function heldBy({ seen, on }, [column, row], patch) {
+  const [x, y] = [patch * column, patch * row]
+  const shares = seen.map(({ box: [x1, y1, x2, y2] }) => {
+    const width = Math.min(x2, x + patch) - Math.max(x1, x)
+    const height = Math.min(y2, y + patch) - Math.max(y1, y)
+    return (Math.max(0, width) * Math.max(0, height)) / Math.min((x2 - x1) * (y2 - y1), patch ** 2)
+  })
+  const most = Math.max(...shares)
+  if (most === 0) return { what: NOTHING }
+  return most < ENOUGH ? undefined : { ...seen[shares.indexOf(most)], on }
 }
 
 async function saveProjector({ fc1, fc2 }, path) {

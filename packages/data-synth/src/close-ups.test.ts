@@ -56,6 +56,32 @@ describe('drawCloseUps', () => {
       expect([/^[A-Z]{2,4}$/.test(text), splitOfWord(text)]).toEqual([true, 'train'])
   })
 
+  it('says where characters and dots are', () => {
+    let [whole, ink] = [0, 0]
+    for (let i = 0; i < 60; i++) {
+      const { dot, label } = drawCloseUps({ random: pictureRandom(6, i), color: 'red', writing: 'word' })
+      const characters = label.seen.filter(({ place }) => place !== undefined)
+      expect(characters.map(({ what }) => what).join('')).toBe(label.text)
+      expect(characters.map(({ place }) => place)).toEqual([...label.text].map((_, at) => at))
+      const { width, data } = label.image
+      for (const { box } of characters) {
+        // Columns and rows of strokes begin and end at the box.
+        const [x1, y1, x2, y2] = box
+        whole += (x2 - x1) * (y2 - y1)
+        for (let y = y1; y < y2; y++)
+          for (let x = x1; x < x2; x++) if (data[3 * (y * width + x)]! > 190) ink++
+      }
+      const [{ what, box }] = dot.seen.filter(({ place }) => place === undefined) as [(typeof dot.seen)[0]]
+      expect(what).toBe(dot.color)
+      expect(box[2] - box[0]).toBe(box[3] - box[1])
+      expect(Math.min(...box)).toBeGreaterThanOrEqual(0)
+      expect(Math.max(...box)).toBeLessThanOrEqual(70)
+    }
+    // A third to a half of five columns and seven rows is ink.
+    expect(ink / whole).toBeGreaterThan(0.33)
+    expect(ink / whole).toBeLessThan(0.6)
+  })
+
   it('depends on the generator alone', () => {
     const draw = (index: number) =>
       drawCloseUps({ random: pictureRandom(5, index), color: 'blue', beside: 1 })

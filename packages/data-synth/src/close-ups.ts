@@ -2,6 +2,7 @@
 import type { Random } from '@ps3js/tensor'
 import {
   type Color,
+  charactersOf,
   grainOf,
   ground,
   LONGEST_WORD,
@@ -14,7 +15,7 @@ import {
 } from './mark-host.ts'
 import { SHAPE_KINDS, type SHAPES } from './shapes.ts'
 import { pick } from './splits.ts'
-import type { RgbPicture } from './types.ts'
+import type { Box, RgbPicture } from './types.ts'
 
 export interface DrawCloseUpsOptions {
   random: Random
@@ -28,11 +29,26 @@ export interface DrawCloseUpsOptions {
   beside?: number
 }
 
+/** Something to tell apart: a dot, by its colour, or one character. */
+export interface Seen {
+  what: string
+  /** In pixels of the image; it may reach out of it. */
+  box: Box
+  /** Of a character: how many are before it on its label. */
+  place?: number
+}
+
+export interface CloseUp {
+  image: RgbPicture
+  /** Of the mark that it shows, and what else of the other is in it. */
+  seen: Seen[]
+}
+
 export interface CloseUps {
   /** Of shape. */
   kind: keyof typeof SHAPES
-  dot: { image: RgbPicture; color: Color }
-  label: { image: RgbPicture; text: string }
+  dot: CloseUp & { color: Color }
+  label: CloseUp & { text: string }
   beside: RgbPicture[]
 }
 
@@ -78,11 +94,21 @@ export function drawCloseUps(options: DrawCloseUpsOptions): CloseUps {
   }
   const windows = [openOn(dot), openOn(label), ...Array.from({ length: beside }, openBeside)]
   paintHost(random, windows, host, GRAIN)
-  const [ofDot, ofLabel, ...others] = windows.map(({ width, height, data }) => ({ width, height, data }))
+  const there: Seen[] = [{ what: dot.color, box: dot.box }, ...charactersOf(label)]
+  const [ofDot, ofLabel, ...others] = windows.map(({ left, top, ...image }) => ({
+    image,
+    seen: there.flatMap(({ box: [x1, y1, x2, y2], ...one }) => {
+      const box: Box = [x1 - left, y1 - top, x2 - left, y2 - top]
+      return isWithin(box, size) ? [{ ...one, box }] : []
+    }),
+  }))
   return {
     kind,
-    dot: { image: ofDot!, color: dot.color },
-    label: { image: ofLabel!, text: label.text },
-    beside: others,
+    dot: { ...ofDot!, color: dot.color },
+    label: { ...ofLabel!, text: label.text },
+    beside: others.map(({ image }) => image),
   }
 }
+
+/** In part at least. */
+const isWithin = ([x1, y1, x2, y2]: Box, size: number) => x1 < size && y1 < size && x2 > 0 && y2 > 0

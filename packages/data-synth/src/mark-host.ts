@@ -152,12 +152,13 @@ function placeLabel(
   { size, needs, most = size }: RoomOptions,
 ): Part {
   const [columns, rows] = [textColumns(text) + 2, GLYPH_ROWS + 2]
-  // No more than there is room for.
-  const unit = Math.min(
+  // No more than there is room for; whole pixels, so that every stroke is as wide.
+  const fitting = Math.min(
     extentOf(random, size, MIN_X_HEIGHT_PIXELS, needs) / GLYPH_X_ROWS,
     Math.min(area[2] - area[0], most) / columns,
     Math.min(area[3] - area[1], most) / rows,
   )
+  const unit = Math.max(1, Math.floor(fitting))
   const box = placeIn(area, Math.floor(columns * unit), Math.floor(rows * unit), random)
   const needed = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
   return { box, text, color: 'black', kind: 'label', minResolution: needed, unit }
@@ -172,6 +173,16 @@ function paintLabel(windows: readonly Window[], { box, text, unit }: Part, rando
     return column >= 0 && column < columns && row >= 0 && row < GLYPH_ROWS && isInk(text, column, row)
   }
   paint(windows, box, isLetter, shadeOf(random, 'white'))
+}
+
+/** The characters of a label, from the left. */
+export function charactersOf({ box: [left, top], text, unit }: Part) {
+  return Array.from(text, (what, place) => {
+    const [from, to] = [textColumns(text.slice(0, place)) + 1, textColumns(text.slice(0, place + 1))]
+    const x = left + unit
+    const box: Box = [x + from * unit, top + unit, x + to * unit, top + (1 + GLYPH_ROWS) * unit]
+    return { what, box, place }
+  })
 }
 
 const ofLength = (split: Split): string[] => [
