@@ -30,12 +30,22 @@ function askAbout({ kind, on, shape, writing }) {
 /**
  * Trains a VILA-HD, in `model` as a fine-tuning's configuration names it, but for where it looks, and writes it to `directory`.
  * @param options `writing`: shares of what is on labels, as `drawCloseUps` calls it; `dotsEvery`: every so many steps dots are
- *   shown and asked for too, default all; `isPlain`: of the finest scale alone, and nothing beside marks; `rates`: of each part to `learningRate`
+ *   shown and asked for too, default all; `isPlain`: of the finest scale alone, and nothing beside marks; `among`: how many marks, default one to fourteen; `rates`: of each part to `learningRate`
  */
 export async function teachReading(
   model,
   directory,
-  { seed = 0, steps, learningRate = 2e-3, rates, writing, dotsEvery = 1, isPlain = false, onRecord },
+  {
+    seed = 0,
+    steps,
+    learningRate = 2e-3,
+    rates,
+    writing,
+    dotsEvery = 1,
+    isPlain = false,
+    among = AMONG,
+    onRecord,
+  },
 ) {
   const { assistant, tokenizer } = await openAssistant(model, { seed })
   const named = [...assistant.model.namedParameters()]
@@ -46,14 +56,14 @@ export async function teachReading(
   const write = (random) => oneOf(writing, random)
   const step = (i) => {
     const random = pictureRandom(2 * seed + 1, i)
-    return readingStep(assistant, { random, turn: i, write, hasDots: i % dotsEvery === 0, isPlain })
+    return readingStep(assistant, { random, turn: i, write, hasDots: i % dotsEvery === 0, isPlain, among })
   }
   await teach(groups, step, { steps, learningRate, onRecord })
   await saveVilaHd(assistant, directory, { tokenizer })
   assistant.dispose()
 }
 
-async function readingStep(assistant, { random, turn, write, hasDots, isPlain }) {
+async function readingStep(assistant, { random, turn, write, hasDots, isPlain, among }) {
   const { model } = assistant
   const { vision_tower: encoder, mm_projector: connector, llm, featureLayer } = model
   const speller = spellerOf(assistant)
@@ -75,7 +85,7 @@ async function readingStep(assistant, { random, turn, write, hasDots, isPlain })
       const own = reshape(slice(features, [g, 0, 0], [1, -1, -1]), features.shape.slice(1))
       const { tokens } = connector.highRes(own, { grids: placed.grids, indices }, null)
       const marks = looks.filter(({ kind }) => kind)
-      const amounts = AMONG.filter((many) => many <= marks.length)
+      const amounts = among.filter((many) => many <= marks.length)
       const many = amounts[(g + turn) % amounts.length]
       const beside = placed.rows[g].slice(marks.length)
       for (let from = 0; from < marks.length; from += many) {

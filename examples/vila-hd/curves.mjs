@@ -10,8 +10,8 @@ const stages = RECIPE.stages.map(({ name }) => name)
 const rights = (names) => names.map((name) => `accuracy/${name}`)
 const panels = [
   {
-    title: 'patches among 14 marks, right',
-    names: rights(['dot/14', 'label/14']),
+    title: 'single patches, right',
+    names: rights(['dot', 'digit', 'letter', 'on', 'place']),
     runs: folders(['patches']),
   },
   {

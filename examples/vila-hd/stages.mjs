@@ -39,24 +39,22 @@ const parts = {
 }
 
 /**
- * The language model on close looks: dots and digits first, then letters, then short words too. Rates are shares of the learning
- * rate.
+ * The language model on close looks: `plain` ones first, of patches as they were taught, in which dots and digits show how to
+ * find what is meant; then windows of whole shapes at every scale; then words. Rates are shares of the learning rate.
  */
 const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
 const close = [
-  { name: 'plain', steps: 600, learningRate: 2e-3, rates, writing: { digit: 1 }, isPlain: true },
-  { name: 'digits', steps: 600, learningRate: 2e-3, rates, writing: { digit: 1 } },
   {
-    name: 'letters',
-    steps: 800,
-    learningRate: 2e-3,
-    rates,
-    writing: { digit: 0.15, letters: 0.85 },
-    dotsEvery: 5,
+    ...{ name: 'plain', steps: 800, learningRate: 2e-3, rates, isPlain: true },
+    writing: { digit: 0.7, letters: 0.3 },
   },
   {
-    ...{ name: 'words', steps: 800, learningRate: 2e-3, rates, dotsEvery: 3 },
-    writing: { digit: 0.25, letters: 0.35, word: 0.4 },
+    ...{ name: 'windows', steps: 500, learningRate: 2e-3, rates, dotsEvery: 2, among: [2, 7, 14] },
+    writing: { digit: 0.4, letters: 0.6 },
+  },
+  {
+    ...{ name: 'words', steps: 500, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
+    writing: { digit: 0.25, letters: 0.25, word: 0.5 },
   },
 ]
 
@@ -71,7 +69,7 @@ const common = {
   prompt: { gradient: true },
   schedule: { kind: 'constant', warmupSteps: 30 },
   log: { every: 10 },
-  evaluation: { every: 50, samples: 112, maxTokens: 6 },
+  evaluation: { every: 100, samples: 112, maxTokens: 6 },
   checkpoint: { every: 50, keep: 2 },
 }
 

@@ -19,6 +19,7 @@ import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
 import { RECIPE } from './stages.mjs'
 import { trainStages } from './train.mjs'
+import { teachWhere } from './where.mjs'
 
 const file = (name: string) => readFile(new URL(`tokenizer/${name}`, import.meta.url), 'utf8')
 
@@ -102,6 +103,15 @@ async function saveSmallTower(directory: string, patch = 8): Promise<void> {
   encoder.dispose()
 }
 
+/** Of the first tensor whose name has that part. */
+async function weights(folder: string, part: string): Promise<Float32Array> {
+  const file = await openSafetensors(fileSource(join(folder, 'model.safetensors')))
+  const name = [...file.names()].find((one) => one.includes(part))!
+  const values = await file.readFloat32(name)
+  await file.close()
+  return values
+}
+
 it('teaches patches, and leaves the first layers of what connects them to a language model', async () => {
   await useBackend('wasm')
   const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
@@ -129,14 +139,27 @@ it('teaches patches, and leaves the first layers of what connects them to a lang
       16,
     ])
     await projector.close()
-    const weights = async (folder: string) => {
-      const file = await openSafetensors(fileSource(join(folder, 'model.safetensors')))
-      const name = [...file.names()].find((one) => one.endsWith('trunk.patch_embed.proj.weight'))!
-      const values = await file.readFloat32(name)
-      await file.close()
-      return values
-    }
-    expect(await weights(to)).not.toEqual(await weights(from))
+    const part = 'trunk.patch_embed.proj.weight'
+    expect(await weights(to, part)).not.toEqual(await weights(from, part))
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}, 240_000)
+
+it('teaches where shapes are on small pictures, and leaves the trunk and the scales of large ones', async () => {
+  await useBackend('wasm')
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    const [{ from }, to] = [RECIPE.encoder, join(directory, 'to')]
+    const records: RunRecord[] = []
+    await teachWhere(from, to, { steps: 1, onRecord: (record: RunRecord) => records.push(record) })
+    expect(records.some(({ scalars }) => Number.isFinite(scalars['loss/total']))).toBe(true)
+    for (const name of ['config.json', 'preprocessor_config.json'])
+      expect(JSON.parse(await readFile(join(to, name), 'utf8'))).toEqual(
+        JSON.parse(await readFile(join(from, name), 'utf8')),
+      )
+    expect(await weights(to, '.trunk.blocks.0.')).toEqual(await weights(from, '.trunk.blocks.0.'))
+    expect(await weights(to, 'highres_selection')).not.toEqual(await weights(from, 'highres_selection'))
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
