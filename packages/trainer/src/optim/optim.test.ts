@@ -54,6 +54,9 @@ describe('schedule', () => {
     const run = { kind: 'cooldown', learningRate: 1, warmupSteps: 5, totalSteps: 10 } as const
     expect(() => schedule({ ...run, cooldownSteps: 6 })).toThrow(/6 steps after 5 of warm-up.*run of 10/)
     expect(() => schedule(run)).toThrow(/cooldownSteps between 1 and 5/)
+    expect(() => schedule({ ...run, totalSteps: 4, cooldownSteps: 1 })).toThrow(
+      /run of 4: give fewer warmupSteps/,
+    )
   })
 })
 

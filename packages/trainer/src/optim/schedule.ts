@@ -17,8 +17,11 @@ export interface ScheduleOptions {
 export function schedule(options: ScheduleOptions): (step: number) => number {
   const { kind, learningRate, warmupSteps, totalSteps, cooldownSteps } = options
   if (kind === 'cooldown' && !(cooldownSteps && cooldownSteps + warmupSteps <= totalSteps)) {
+    const room = totalSteps - warmupSteps
+    const advice =
+      room > 0 ? `give cooldownSteps between 1 and ${room}` : 'give fewer warmupSteps, or more steps'
     throw new InvalidArgumentError(
-      `a cool-down of ${cooldownSteps} steps after ${warmupSteps} of warm-up does not fit a run of ${totalSteps}: give cooldownSteps between 1 and ${totalSteps - warmupSteps}`,
+      `a cool-down of ${cooldownSteps} steps after ${warmupSteps} of warm-up does not fit a run of ${totalSteps}: ${advice}`,
     )
   }
   const after: Record<ScheduleOptions['kind'], (step: number) => number> = {
