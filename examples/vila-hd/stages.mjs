@@ -40,7 +40,7 @@ const parts = {
 
 /**
  * The language model on close looks: `plain` ones first, of patches as they were taught, in which dots and digits show how to
- * find what is meant; then windows of whole shapes at every scale; then words. Rates are shares of the learning rate.
+ * find what is meant; then windows of whole shapes at every scale, and words. Rates are shares of the learning rate.
  */
 const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
 const close = [
@@ -49,12 +49,8 @@ const close = [
     writing: { digit: 0.7, letters: 0.3 },
   },
   {
-    ...{ name: 'windows', steps: 500, learningRate: 2e-3, rates, dotsEvery: 2, among: [2, 7, 14] },
-    writing: { digit: 0.4, letters: 0.6 },
-  },
-  {
-    ...{ name: 'words', steps: 500, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
-    writing: { digit: 0.25, letters: 0.25, word: 0.5 },
+    ...{ name: 'windows', steps: 700, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
+    writing: { digit: 0.3, letters: 0.4, word: 0.3 },
   },
 ]
 
@@ -89,7 +85,7 @@ const stages = [
     why: 'all questions, behind the picture at low resolution, from few patches to a twentieth of all',
     asked: {},
     settings: {
-      ...{ batch: 28, steps: 200, selection: { mode: 'together', budget: [400, 4400] } },
+      ...{ batch: 28, steps: 150, selection: { mode: 'together', budget: [400, 4400] } },
       optimizer: {
         ...common.optimizer,
         learningRate: 5e-4,
@@ -98,7 +94,7 @@ const stages = [
         visionTower: 3e-5,
       },
       // What large steps shake off comes back.
-      schedule: { kind: 'cooldown', warmupSteps: 30, cooldownSteps: 150 },
+      schedule: { kind: 'cooldown', warmupSteps: 30, cooldownSteps: 110 },
     },
   },
 ]
