@@ -1,6 +1,7 @@
 // What a trained VILA-HD answers about pictures that nobody trained on, by kind of question and the resolution it needs.
-// usage: node evaluate.mjs MODEL [--pictures N] [--split train|heldout] [--seed N] [--blind] [--backend NAME]
-// Prints a table in Markdown. Pictures of either split are new; of `train` their words and combinations were trained.
+// usage: node evaluate.mjs MODEL [--pictures N] [--kinds mark,number,word] [--needs 3780] [--split train|heldout] [--seed N]
+//   [--blind] [--backend NAME]
+// Prints a table in Markdown, of all kinds of questions and needed resolutions unless some are named. Pictures of either split are new; of `train` their words and combinations were trained.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'
@@ -22,7 +23,7 @@ export function wilson(right, count) {
 }
 
 /** Rows of a table: what was answered from, the recall of what is asked for, and accuracy by kind and resolution. */
-export async function measure(assistant, { pictures, seed, split, isBlind, ...options }) {
+export async function measure(assistant, { pictures, kinds, needs, seed, split, isBlind, ...options }) {
   const { ps3_scales: scales } = assistant.model.vision_tower.config.vision
   const { patch_size: patch } = assistant.model.vision_tower.config.trunk
   const patches = scales.slice(1).reduce((sum, scale) => sum + (scale / patch) ** 2, 0)
@@ -36,7 +37,7 @@ export async function measure(assistant, { pictures, seed, split, isBlind, ...op
   ]
   const rows = []
   for (const { name, selection } of ways) {
-    const asked = { seed, pictures, split, count: PER_PICTURE, size: scales.at(-1), isBlind }
+    const asked = { seed, pictures, kinds, needs, split, count: PER_PICTURE, size: scales.at(-1), isBlind }
     const samples = evaluationQuestions(asked)
     const counts = {}
     const settings = { selection, prompt: { gradient: false }, budgets: SHARES, ...options }
@@ -82,7 +83,9 @@ async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      pictures: { type: 'string', default: '100' },
+      pictures: { type: 'string', default: '20' },
+      kinds: { type: 'string' },
+      needs: { type: 'string' },
       split: { type: 'string', default: 'heldout' },
       seed: { type: 'string', default: '2000' },
       blind: { type: 'boolean', default: false },
@@ -93,7 +96,15 @@ async function main() {
   await useBackend(values.backend)
   const assistant = await loadVilaHd(model)
   const { split, blind: isBlind } = values
-  const options = { split, isBlind, pictures: Number(values.pictures), seed: Number(values.seed) }
+  const [kinds, needs] = [values.kinds?.split(','), values.needs?.split(',').map(Number)]
+  const options = {
+    split,
+    isBlind,
+    kinds,
+    needs,
+    pictures: Number(values.pictures),
+    seed: Number(values.seed),
+  }
   process.stdout.write(`${asMarkdown(await measure(assistant, { ...options, maxTokens: 6 }))}\n`)
 }
 
