@@ -77,8 +77,8 @@ const stages = [
   {
     name: 'read',
     why: 'where to look, in whole pictures: the prompt is not found among low-res tokens',
-    asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
-    settings: { steps: 120, selection: { mode: 'together', budget: [300, 1200], lowRes: false } },
+    asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
+    settings: { steps: 100, selection: { mode: 'together', budget: [300, 1200], lowRes: false } },
   },
   {
     name: 'among',
