@@ -8,7 +8,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const encoder = {
   from: here('../../packages/cli/assets/default-model'),
   patches: { steps: 4500, writing: { digit: 0.3, letters: 0.7 } },
-  where: { steps: 200 },
+  where: { steps: 400 },
 }
 
 /** What the first stage's model is made of, besides that encoder. */
@@ -45,11 +45,11 @@ const parts = {
 const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
 const close = [
   {
-    ...{ name: 'plain', steps: 800, learningRate: 2e-3, rates, isPlain: true },
+    ...{ name: 'plain', steps: 1000, learningRate: 2e-3, rates, isPlain: true },
     writing: { digit: 0.7, letters: 0.3 },
   },
   {
-    ...{ name: 'windows', steps: 700, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
+    ...{ name: 'windows', steps: 900, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
     writing: { digit: 0.3, letters: 0.4, word: 0.3 },
   },
 ]
@@ -78,14 +78,14 @@ const stages = [
     name: 'read',
     why: 'where to look, in whole pictures: the prompt is not found among low-res tokens',
     asked: { kinds: ['mark', 'number'], needs: [1512, 3780] },
-    settings: { steps: 100, selection: { mode: 'together', budget: [300, 1200], lowRes: false } },
+    settings: { steps: 120, selection: { mode: 'together', budget: [300, 1200], lowRes: false } },
   },
   {
     name: 'among',
     why: 'all questions, behind the picture at low resolution, from few patches to a twentieth of all',
     asked: {},
     settings: {
-      ...{ batch: 28, steps: 150, selection: { mode: 'together', budget: [400, 4400] } },
+      ...{ batch: 28, steps: 200, selection: { mode: 'together', budget: [400, 4400] } },
       optimizer: {
         ...common.optimizer,
         learningRate: 5e-4,
@@ -94,7 +94,7 @@ const stages = [
         visionTower: 3e-5,
       },
       // What large steps shake off comes back.
-      schedule: { kind: 'cooldown', warmupSteps: 30, cooldownSteps: 110 },
+      schedule: { kind: 'cooldown', warmupSteps: 30, cooldownSteps: 150 },
     },
   },
 ]

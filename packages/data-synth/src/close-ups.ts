@@ -21,7 +21,7 @@ export interface DrawCloseUpsOptions {
   random: Random
   /** Of the shape that both marks lie on. */
   color: Color
-  /** On the label: a `digit`, one to four `letters` (half the time one), or a `word` as short. Default `digit`. */
+  /** On the label: a `digit`, one to four `letters`, or a `word` as short. Default `digit`. */
   writing?: 'digit' | 'letters' | 'word'
   /** Width and height of a close-up in pixels, at least 40. Default 70. */
   size?: number
@@ -58,9 +58,7 @@ const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
 const WRITE: Record<NonNullable<DrawCloseUpsOptions['writing']>, (random: Random) => string> = {
   digit: (random) => pick(random, DIGITS),
   letters: (random) =>
-    Array.from({ length: 1 + Math.floor(LONGEST_WORD * random.uniform() ** 2) }, () =>
-      pick(random, CAPITALS),
-    ).join(''),
+    Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join(''),
   word: (random) => pick(random, SHORT_WORDS.train),
 }
 

@@ -1,6 +1,12 @@
 // @ps3js/data-synth: synthetic high-resolution scenes and documents with exact boxes, captions and texts.
 
-export { type CloseUp, type CloseUps, type DrawCloseUpsOptions, drawCloseUps, type Seen } from './close-ups.ts'
+export {
+  type CloseUp,
+  type CloseUps,
+  type DrawCloseUpsOptions,
+  drawCloseUps,
+  type Seen,
+} from './close-ups.ts'
 export { type DrawMarksOptions, drawMarks } from './marks.ts'
 export { PICTURE_KINDS, type PictureKind, type SynthesizeOptions } from './options.ts'
 export { type DrawPictureOptions, drawPicture, type SynthPicture } from './picture.ts'
