@@ -122,9 +122,9 @@ it('teaches patches, and leaves the first layers of what connects them to a lang
     const onRecord = (record: RunRecord) => records.push(record)
     const { writing } = RECIPE.encoder.patches
     await expectNoLeak(() => teachPatches(from, to, { steps: 4, writing, onRecord }))
-    // 44 that a patch may hold, on one of seven colours, in one of four places, each as likely, before and behind a projector;
-    // and what initial values make of it.
-    expect(Math.abs(records[0]!.scalars.loss! - 2 * Math.log(44 * 7 * 4))).toBeLessThan(2)
+    // 44 that a patch may hold, on one of seven colours, in one of four places, before and behind a projector: each as likely,
+    // but that scores of normal initial values, of a deviation of one at most, add half their variance to each of six losses.
+    expect(Math.abs(records[0]!.scalars.loss! - 2 * Math.log(44 * 7 * 4))).toBeLessThan(3)
     for (const kind of ['nothing', 'dot', 'digit', 'letter', 'on', 'place'])
       expect(Object.keys(records[0]!.scalars)).toContain(`accuracy/${kind}`)
     const projector = await openSafetensors(fileSource(join(to, 'projector.safetensors')))
