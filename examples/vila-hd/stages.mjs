@@ -82,8 +82,8 @@ const stages = [
   },
   {
     name: 'among',
-    why: 'all questions, behind the picture at low resolution, from few patches to a twentieth of all',
-    asked: {},
+    why: 'words too, behind the picture at low resolution, from few patches to a twentieth of all',
+    asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
     settings: {
       ...{ batch: 28, steps: 200, selection: { mode: 'together', budget: [400, 4400] } },
       optimizer: {
