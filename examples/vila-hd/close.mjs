@@ -9,6 +9,7 @@ import {
   areLargest,
   drawGroup,
   finestOf,
+  KINDS,
   lookAtMarks,
   oneOf,
   placeMarks,
@@ -30,7 +31,8 @@ function askAbout({ kind, on, shape, writing }) {
 /**
  * Trains a VILA-HD, in `model` as a fine-tuning's configuration names it, but for where it looks, and writes it to `directory`.
  * @param options `writing`: shares of what is on labels, as `drawCloseUps` calls it; `dotsEvery`: every so many steps dots are
- *   shown and asked for too, default all; `isPlain`: of the finest scale alone, and nothing beside marks; `among`: how many marks, default one to fourteen; `rates`: of each part to `learningRate`
+ *   shown and asked for too, default all; `isPlain`: of the finest scale alone, and nothing beside marks; `among`: how many marks,
+ *   default one to fourteen; `rates`: of each part to `learningRate`
  */
 export async function teachReading(
   model,
@@ -70,7 +72,7 @@ async function readingStep(assistant, { random, turn, write, hasDots, isPlain, a
   const sides = isPlain ? finestOf(encoder.config) : sidesOf(encoder.config)
   const size = sides.at(-1) * encoder.config.trunk.patch_size
   const beside = isPlain ? 0 : BESIDE
-  const kinds = hasDots ? ['dot', 'label'] : ['label']
+  const kinds = hasDots ? KINDS : ['label']
   const drawn = Array.from({ length: hasDots ? GROUPS.all : GROUPS.labels }, () =>
     drawGroup(random, { size, write, kinds, beside }),
   )

@@ -185,7 +185,7 @@ function questionsOf(asked) {
   ]
 }
 
-/** What the patch at (column, row) of a close look shows most of; nothing where that is too little to tell. */
+/** What the patch at (column, row) of a close look shows most of; undefined where that is too little to tell. */
 function heldBy({ seen, on }, [column, row], patch) {
   const [x, y] = [patch * column, patch * row]
   const shares = seen.map(({ box: [x1, y1, x2, y2] }) => {

@@ -81,6 +81,16 @@ it.each([
   expect(asMarkdown([row])).toContain(`| seen | 0.50 | ${shown[0]} (${shown[1]} to ${shown[2]}; ${count}) |`)
 })
 
+/** An empty directory that is gone after `work`. */
+async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
+  try {
+    await work(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
 /** Scales of 8, 16 and 64 patches of 8 pixels, or as many of 14; untrained. */
 async function saveSmallTower(directory: string, patch = 8): Promise<void> {
   const vision = {
@@ -112,63 +122,62 @@ async function weights(folder: string, part: string): Promise<Float32Array> {
   return values
 }
 
-it('teaches patches, and leaves the first layers of what connects them to a language model', async () => {
-  await useBackend('wasm')
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
-    const [from, to] = [join(directory, 'from'), join(directory, 'to')]
-    await saveSmallTower(from, 14)
-    const records: RunRecord[] = []
-    const onRecord = (record: RunRecord) => records.push(record)
-    const { writing } = RECIPE.encoder.patches
-    await expectNoLeak(() => teachPatches(from, to, { steps: 4, writing, onRecord }))
-    // 44 that a patch may hold, on one of seven colours, in one of four places, before and behind a projector: each as likely,
-    // but that scores of normal initial values, of a deviation of one at most, add half their variance to each of six losses.
-    expect(Math.abs(records[0]!.scalars.loss! - 2 * Math.log(44 * 7 * 4))).toBeLessThan(3)
-    for (const kind of ['nothing', 'dot', 'digit', 'letter', 'on', 'place'])
-      expect(Object.keys(records[0]!.scalars)).toContain(`accuracy/${kind}`)
-    const projector = await openSafetensors(fileSource(join(to, 'projector.safetensors')))
-    expect([...projector.names()].sort()).toEqual([
-      'layers.0.bias',
-      'layers.0.weight',
-      'layers.2.bias',
-      'layers.2.weight',
-    ])
-    expect(projector.info('layers.0.weight').shape).toEqual([
-      RECIPE.parts.languageModelConfig.hidden_size,
-      16,
-    ])
-    await projector.close()
-    const part = 'trunk.patch_embed.proj.weight'
-    expect(await weights(to, part)).not.toEqual(await weights(from, part))
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}, 240_000)
+it(
+  'teaches patches, and leaves the first layers of what connects them to a language model',
+  () =>
+    inDirectory(async (directory) => {
+      await useBackend('wasm')
+      const [from, to] = [join(directory, 'from'), join(directory, 'to')]
+      await saveSmallTower(from, 14)
+      const records: RunRecord[] = []
+      const onRecord = (record: RunRecord) => records.push(record)
+      const { writing } = RECIPE.encoder.patches
+      await expectNoLeak(() => teachPatches(from, to, { steps: 4, writing, onRecord }))
+      // 44 that a patch may hold, on one of seven colours, in one of four places, before and behind a projector: each as likely,
+      // but that scores of normal initial values, of a deviation of one at most, add half their variance to each of six losses.
+      expect(Math.abs(records[0]!.scalars.loss! - 2 * Math.log(44 * 7 * 4))).toBeLessThan(3)
+      for (const kind of ['nothing', 'dot', 'digit', 'letter', 'on', 'place'])
+        expect(Object.keys(records[0]!.scalars)).toContain(`accuracy/${kind}`)
+      const projector = await openSafetensors(fileSource(join(to, 'projector.safetensors')))
+      expect([...projector.names()].sort()).toEqual([
+        'layers.0.bias',
+        'layers.0.weight',
+        'layers.2.bias',
+        'layers.2.weight',
+      ])
+      expect(projector.info('layers.0.weight').shape).toEqual([
+        RECIPE.parts.languageModelConfig.hidden_size,
+        16,
+      ])
+      await projector.close()
+      const part = 'trunk.patch_embed.proj.weight'
+      expect(await weights(to, part)).not.toEqual(await weights(from, part))
+    }),
+  240_000,
+)
 
-it('teaches where shapes are on small pictures, and leaves the trunk and the scales of large ones', async () => {
-  await useBackend('wasm')
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
-    const [{ from }, to] = [RECIPE.encoder, join(directory, 'to')]
-    const records: RunRecord[] = []
-    await teachWhere(from, to, { steps: 1, onRecord: (record: RunRecord) => records.push(record) })
-    expect(records.some(({ scalars }) => Number.isFinite(scalars['loss/total']))).toBe(true)
-    for (const name of ['config.json', 'preprocessor_config.json'])
-      expect(JSON.parse(await readFile(join(to, name), 'utf8'))).toEqual(
-        JSON.parse(await readFile(join(from, name), 'utf8')),
-      )
-    expect(await weights(to, '.trunk.blocks.0.')).toEqual(await weights(from, '.trunk.blocks.0.'))
-    expect(await weights(to, 'highres_selection')).not.toEqual(await weights(from, 'highres_selection'))
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}, 240_000)
+it(
+  'teaches where shapes are on small pictures, and leaves the trunk and the scales of large ones',
+  () =>
+    inDirectory(async (directory) => {
+      await useBackend('wasm')
+      const [{ from }, to] = [RECIPE.encoder, join(directory, 'to')]
+      const records: RunRecord[] = []
+      await teachWhere(from, to, { steps: 1, onRecord: (record: RunRecord) => records.push(record) })
+      expect(records.some(({ scalars }) => Number.isFinite(scalars['loss/total']))).toBe(true)
+      for (const name of ['config.json', 'preprocessor_config.json'])
+        expect(JSON.parse(await readFile(join(to, name), 'utf8'))).toEqual(
+          JSON.parse(await readFile(join(from, name), 'utf8')),
+        )
+      expect(await weights(to, '.trunk.blocks.0.')).toEqual(await weights(from, '.trunk.blocks.0.'))
+      expect(await weights(to, 'highres_selection')).not.toEqual(await weights(from, 'highres_selection'))
+    }),
+  240_000,
+)
 
-it('shows marks at every scale, each in a place of its own', async () => {
-  await useBackend('wasm')
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
+it('shows marks at every scale, each in a place of its own', () =>
+  inDirectory(async (directory) => {
+    await useBackend('wasm')
     await saveSmallTower(directory, 14)
     const { encoder } = await loadPretrained(directory)
     const sides = sidesOf(encoder.config)
@@ -199,88 +208,92 @@ it('shows marks at every scale, each in a place of its own', async () => {
       patches.dispose()
     })
     encoder.dispose()
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-})
+  }))
 
-it('teaches a language model to read marks', async () => {
-  await useBackend('wasm')
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
-    const [tower, to] = [join(directory, 'tower'), join(directory, 'to')]
-    await saveSmallTower(tower, 14)
-    const languageModelConfig = { ...RECIPE.parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
-    const parts = { ...RECIPE.parts, visionTower: tower, languageModelConfig }
-    const { model } = parseFineTuneConfig({ model: { parts }, steps: 1 }, 'close')
-    const records: RunRecord[] = []
-    const onRecord = (record: RunRecord) => records.push(record)
-    const settings = { ...RECIPE.close.at(-1)!, steps: 2, dotsEvery: 2 }
-    await expectNoLeak(() => teachReading(model, to, { ...settings, onRecord }))
-    // Of 464 tokens any is as likely: ln 464 = 6.1.
-    expect(Math.abs(records[0]!.scalars.loss! - Math.log(464))).toBeLessThan(1)
-    for (const kind of ['dot', 'digit', 'letters', 'word'])
-      expect(Object.keys(records[0]!.scalars).some((name) => name.startsWith(`accuracy/${kind}`))).toBe(true)
-    const assistant = await loadVilaHd(to)
-    expect(assistant.model.config.promptState).toBe('mean')
-    assistant.dispose()
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}, 240_000)
+it(
+  'teaches a language model to read marks',
+  () =>
+    inDirectory(async (directory) => {
+      await useBackend('wasm')
+      const [tower, to] = [join(directory, 'tower'), join(directory, 'to')]
+      await saveSmallTower(tower, 14)
+      const languageModelConfig = {
+        ...RECIPE.parts.languageModelConfig,
+        hidden_size: 16,
+        num_hidden_layers: 1,
+      }
+      const parts = { ...RECIPE.parts, visionTower: tower, languageModelConfig }
+      const { model } = parseFineTuneConfig({ model: { parts }, steps: 1 }, 'close')
+      const records: RunRecord[] = []
+      const onRecord = (record: RunRecord) => records.push(record)
+      const settings = { ...RECIPE.close.at(-1)!, steps: 2, dotsEvery: 2 }
+      await expectNoLeak(() => teachReading(model, to, { ...settings, onRecord }))
+      // Of 464 tokens any is as likely: ln 464 = 6.1.
+      expect(Math.abs(records[0]!.scalars.loss! - Math.log(464))).toBeLessThan(1)
+      for (const kind of ['dot', 'digit', 'letters', 'word'])
+        expect(Object.keys(records[0]!.scalars).some((name) => name.startsWith(`accuracy/${kind}`))).toBe(
+          true,
+        )
+      const assistant = await loadVilaHd(to)
+      expect(assistant.model.config.promptState).toBe('mean')
+      assistant.dispose()
+    }),
+  240_000,
+)
 
-it('runs its stages one after the other, and leaves a model that can be asked', async () => {
-  await useBackend('wasm')
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
-    const tower = join(directory, 'tower')
-    await saveSmallTower(tower)
-    const { parts, common, stages } = RECIPE
-    const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
-    const model = { parts: { ...parts, visionTower: tower, languageModelConfig } }
-    const opened = await openAssistant(parseFineTuneConfig({ model, steps: 1 }, 'test').model, { seed: 0 })
-    const from = join(directory, 'from')
-    await saveVilaHd(opened.assistant, from, { tokenizer: opened.tokenizer })
-    opened.assistant.dispose()
-    const recipe = {
-      common: { ...common, batch: 8, log: { every: 1 }, evaluation: { samples: 8, maxTokens: 3 } },
-      stages: stages.map((stage) => ({
-        ...stage,
-        // Pictures of 512 pixels have nothing that needs more than 756.
-        asked: {},
-        settings: {
-          ...stage.settings,
-          ...{ steps: 1, schedule: common.schedule },
-          selection: { ...stage.settings.selection, budget: 100 },
-        },
-      })),
-    }
-    const records: RunRecord[] = []
-    const onRecord = (record: RunRecord) => records.push(record)
-    let folder = ''
-    await expectNoLeak(async () => {
-      folder = await trainStages(recipe, from, join(directory, 'run'), { onRecord })
-    })
-    const losses = records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])
-    expect(losses).toHaveLength(stages.length)
-    // What is done is not done again.
-    expect(await trainStages(recipe, from, join(directory, 'run'), { onRecord })).toBe(folder)
-    expect(records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])).toEqual(losses)
-    // Of 464 tokens any is as likely: ln 464 = 6.1.
-    for (const loss of losses) expect(Math.abs(loss - Math.log(464))).toBeLessThan(1)
-    const assistant = await loadVilaHd(folder)
-    const rows = await measure(assistant, { pictures: 1, seed: 3, maxTokens: 2 })
-    expect(rows.map(({ name }) => name)).toEqual([
-      'low resolution only',
-      '1 % of the patches',
-      '2 % of the patches',
-      '5 % of the patches',
-    ])
-    const total = ({ counts }: (typeof rows)[number]) => Object.values(counts).reduce((sum, n) => sum + n, 0)
-    for (const row of rows) expect(total(row)).toBe(row.samples)
-    expect(asMarkdown(rows).split('\n')).toHaveLength(6)
-    assistant.dispose()
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}, 240_000)
+it(
+  'runs its stages one after the other, and leaves a model that can be asked',
+  () =>
+    inDirectory(async (directory) => {
+      await useBackend('wasm')
+      const tower = join(directory, 'tower')
+      await saveSmallTower(tower)
+      const { parts, common, stages } = RECIPE
+      const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
+      const model = { parts: { ...parts, visionTower: tower, languageModelConfig } }
+      const opened = await openAssistant(parseFineTuneConfig({ model, steps: 1 }, 'test').model, { seed: 0 })
+      const from = join(directory, 'from')
+      await saveVilaHd(opened.assistant, from, { tokenizer: opened.tokenizer })
+      opened.assistant.dispose()
+      const recipe = {
+        common: { ...common, batch: 8, log: { every: 1 }, evaluation: { samples: 8, maxTokens: 3 } },
+        stages: stages.map((stage) => ({
+          ...stage,
+          // Pictures of 512 pixels have nothing that needs more than 756.
+          asked: {},
+          settings: {
+            ...stage.settings,
+            ...{ steps: 1, schedule: common.schedule },
+            selection: { ...stage.settings.selection, budget: 100 },
+          },
+        })),
+      }
+      const records: RunRecord[] = []
+      const onRecord = (record: RunRecord) => records.push(record)
+      let folder = ''
+      await expectNoLeak(async () => {
+        folder = await trainStages(recipe, from, join(directory, 'run'), { onRecord })
+      })
+      const losses = records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])
+      expect(losses).toHaveLength(stages.length)
+      // What is done is not done again.
+      expect(await trainStages(recipe, from, join(directory, 'run'), { onRecord })).toBe(folder)
+      expect(records.flatMap(({ scalars }) => scalars['loss/answer'] ?? [])).toEqual(losses)
+      // Of 464 tokens any is as likely: ln 464 = 6.1.
+      for (const loss of losses) expect(Math.abs(loss - Math.log(464))).toBeLessThan(1)
+      const assistant = await loadVilaHd(folder)
+      const rows = await measure(assistant, { pictures: 1, seed: 3, maxTokens: 2 })
+      expect(rows.map(({ name }) => name)).toEqual([
+        'low resolution only',
+        '1 % of the patches',
+        '2 % of the patches',
+        '5 % of the patches',
+      ])
+      const total = ({ counts }: (typeof rows)[number]) =>
+        Object.values(counts).reduce((sum, n) => sum + n, 0)
+      for (const row of rows) expect(total(row)).toBe(row.samples)
+      expect(asMarkdown(rows).split('\n')).toHaveLength(6)
+      assistant.dispose()
+    }),
+  240_000,
+)

@@ -159,7 +159,7 @@ function placeLabel(
     Math.min(area[3] - area[1], most) / rows,
   )
   const unit = Math.max(1, Math.floor(fitting))
-  const box = placeIn(area, Math.floor(columns * unit), Math.floor(rows * unit), random)
+  const box = placeIn(area, columns * unit, rows * unit, random)
   const needed = minResolution(size, unit * GLYPH_X_ROWS, MIN_X_HEIGHT_PIXELS)
   return { box, text, color: 'black', kind: 'label', minResolution: needed, unit }
 }
