@@ -81,7 +81,7 @@ async function readingStep(assistant, { random, turn, write, hasDots, isPlain, a
   const asked = []
   let targets = []
   const [loss, logits] = tape.record(() => {
-    const features = lookAtMarks(encoder, placed, featureLayer)
+    const features = lookAtMarks(encoder, placed, featureLayer, random)
     drawn.forEach((looks, g) => {
       const { indices } = placed.selections[g]
       const own = reshape(slice(features, [g, 0, 0], [1, -1, -1]), features.shape.slice(1))

@@ -86,7 +86,6 @@ export function placeMarks({ config, normalization: { mean, std } }, groups, sid
   })
   return {
     grids,
-    around: noisePicture(config, { mean, std }, random),
     patches: tensor3d(values, [groups.length, count, length]),
     selections: placed.map(({ indices }) => ({ indices })),
     rows: placed.map(({ rows }) => rows),
@@ -94,7 +93,7 @@ export function placeMarks({ config, normalization: { mean, std } }, groups, sid
 }
 
 /** What lies around is nothing: the noise that pictures are drawn on. */
-function noisePicture({ vision, trunk }, normalization, random) {
+function noisePicture({ config: { vision, trunk }, normalization }, random) {
   const [size] = vision.ps3_scales
   const data = Uint8Array.from({ length: 3 * size * size }, () => 64 + random.integer(128))
   return new PictureBatch(
@@ -110,8 +109,13 @@ export function lookAtPatches({ vision_model: model }, { grids, patches, selecti
   return model.highRes(model.embedHighRes(patches, selections, grids), [], [layer])[0]
 }
 
-/** Features of the groups' patches after a layer, by the very path of high-res patches: [groups, patches, C]. Differentiable. */
-export function lookAtMarks({ vision_model: model }, { around, grids, patches, selections }, layer) {
+/**
+ * Features of the groups' patches after a layer, by the very path of high-res patches, with noise for the picture around:
+ * [groups, patches, C]. Differentiable.
+ */
+export function lookAtMarks(encoder, { grids, patches, selections }, layer, random) {
+  const { vision_model: model } = encoder
+  const around = noisePicture(encoder, random)
   const { keysValues } = model.lowRes(around.lowResPatches(), around.sizes[0].grid, [layer])
   const shared = keysValues.map((x) => concat(Array(selections.length).fill(x), 0))
   return model.highRes(model.embedHighRes(patches, selections, grids), shared, [layer])[0]

@@ -141,7 +141,7 @@ async function patchStep(encoder, reader, { random, write, isAlone }) {
   const tape = new Tape()
   const [loss, scores] = tape.record(() => {
     const look = isAlone ? lookAtPatches : lookAtMarks
-    const features = reshape(look(encoder, placed, trunk.depth - 1), [-1, trunk.width])
+    const features = reshape(look(encoder, placed, trunk.depth - 1, random), [-1, trunk.width])
     const scores = reader.forward(
       gatherRows(
         features,

@@ -6,12 +6,12 @@ const MANY = 60
 
 /**
  * A picture and `count` questions about it; fewer only where it has not so many.
- * @param options `size`: the model's, in pixels; `kinds` and `needs` (resolutions): default all; `isBlind`: shows a grey
+ * @param options `size`: the model's, in pixels; `letters`: on labels, for words; `kinds` and `needs` (resolutions): default all; `isBlind`: shows a grey
  *   square in its place
  */
-export function askedPicture({ seed, index, size, split, count, kinds, needs, isBlind = false }) {
+export function askedPicture({ seed, index, size, split, letters, count, kinds, needs, isBlind = false }) {
   const random = pictureRandom(seed, index)
-  const drawn = drawMarks({ random, size, split, needs })
+  const drawn = drawMarks({ random, size, split, needs, letters })
   const rows = askQuestions(drawn.objects, { kind: 'marks', random, count: MANY, longSide: size })
   const image = isBlind ? greySquare(size) : drawn.image
   const isWanted = ({ kind, minResolution }) =>
@@ -39,7 +39,7 @@ export function questionSource(options) {
       const first = state ?? { index: 0, taken: 0 }
       let last = first.index
       for (let { index, taken } = first; ; index++, taken = 0) {
-        const samples = askedPicture({ ...options, index, split: 'train' })
+        const samples = askedPicture({ ...options, index, split: 'train', letters: true })
         if (samples.length > 0) last = index
         if (index - last > IN_VAIN)
           throw new Error(

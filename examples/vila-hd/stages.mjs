@@ -7,7 +7,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 /** What the encoder learns before there is a language model: patches.mjs, then where.mjs. */
 const encoder = {
   from: here('../../packages/cli/assets/default-model'),
-  patches: { steps: 4500, writing: { digit: 0.3, letters: 0.7 } },
+  patches: { steps: 6000, writing: { digit: 0.3, letters: 0.7 } },
   where: { steps: 400 },
 }
 
@@ -40,17 +40,24 @@ const parts = {
 
 /**
  * The language model on close looks: `plain` ones first, of patches as they were taught, in which dots and digits show how to
- * find what is meant; then windows of whole shapes at every scale, and words. Rates are shares of the learning rate.
+ * find what is meant; then `letters`, of which there is never one alone, as one alone is read without finding it; then windows
+ * of whole shapes at every scale. Words are never shown: there are so few that they are learned by heart. Rates are shares of
+ * the learning rate.
  */
 const rates = { 'llm.': 1, 'mm_projector.layers.': 0.2, 'vision_tower.vision_model.trunk.': 0.1 }
+const together = { learningRate: 2e-3, rates, among: [2, 7, 14] }
 const close = [
   {
     ...{ name: 'plain', steps: 1000, learningRate: 2e-3, rates, isPlain: true },
     writing: { digit: 0.7, letters: 0.3 },
   },
   {
-    ...{ name: 'windows', steps: 900, learningRate: 2e-3, rates, dotsEvery: 3, among: [2, 7, 14] },
-    writing: { digit: 0.3, letters: 0.4, word: 0.3 },
+    ...{ name: 'letters', steps: 1000, ...together, isPlain: true, dotsEvery: 4 },
+    writing: { digit: 0.2, letters: 0.8 },
+  },
+  {
+    ...{ name: 'windows', steps: 700, ...together, dotsEvery: 3 },
+    writing: { digit: 0.3, letters: 0.7 },
   },
 ]
 
@@ -82,7 +89,7 @@ const stages = [
   },
   {
     name: 'among',
-    why: 'words too, behind the picture at low resolution, from few patches to a twentieth of all',
+    why: 'letters too, behind the picture at low resolution, from few patches to a twentieth of all',
     asked: { kinds: ['mark', 'number', 'word'], needs: [1512, 3780] },
     settings: {
       ...{ batch: 28, steps: 200, selection: { mode: 'together', budget: [400, 4400] } },

@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest'
 import { drawCloseUps } from './close-ups.ts'
 import { pictureRandom } from './seeding.ts'
-import { splitOfWord } from './splits.ts'
 
 const drawn = Array.from({ length: 60 }, (_, i) =>
   drawCloseUps({ random: pictureRandom(3, i), color: 'red', beside: 2 }),
@@ -44,22 +43,18 @@ describe('drawCloseUps', () => {
   })
 
   it('writes what it is told to', () => {
-    const written = (writing: 'letters' | 'word') =>
-      Array.from({ length: 60 }, (_, i) => {
-        const { label } = drawCloseUps({ random: pictureRandom(4, i), color: 'cyan', writing })
-        return label.text
-      })
-    const letters = written('letters')
+    const letters = Array.from({ length: 60 }, (_, i) => {
+      const { label } = drawCloseUps({ random: pictureRandom(4, i), color: 'cyan', writing: 'letters' })
+      return label.text
+    })
     for (const text of letters) expect(text).toMatch(/^[A-Z]{1,4}$/)
     expect(new Set(letters.map(({ length }) => length)).size).toBe(4)
-    for (const text of written('word'))
-      expect([/^[A-Z]{2,4}$/.test(text), splitOfWord(text)]).toEqual([true, 'train'])
   })
 
   it('says where characters and dots are', () => {
     let [whole, ink] = [0, 0]
     for (let i = 0; i < 60; i++) {
-      const { dot, label } = drawCloseUps({ random: pictureRandom(6, i), color: 'red', writing: 'word' })
+      const { dot, label } = drawCloseUps({ random: pictureRandom(6, i), color: 'red', writing: 'letters' })
       const characters = label.seen.filter(({ place }) => place !== undefined)
       expect(characters.map(({ what }) => what).join('')).toBe(label.text)
       expect(characters.map(({ place }) => place)).toEqual([...label.text].map((_, at) => at))

@@ -1,15 +1,14 @@
 // Close-ups of marks: what there is to read in pictures of 4K, without the pictures.
 import type { Random } from '@ps3js/tensor'
 import {
+  anyLetters,
   type Color,
   charactersOf,
   grainOf,
   ground,
-  LONGEST_WORD,
   type Part,
   paintHost,
   placeHost,
-  SHORT_WORDS,
   sideOf,
   type Window,
 } from './mark-host.ts'
@@ -21,8 +20,8 @@ export interface DrawCloseUpsOptions {
   random: Random
   /** Of the shape that both marks lie on. */
   color: Color
-  /** On the label: a `digit`, one to four `letters`, or a `word` as short. Default `digit`. */
-  writing?: 'digit' | 'letters' | 'word'
+  /** On the label: a `digit`, or one to four `letters` in any order. Default `digit`. */
+  writing?: 'digit' | 'letters'
   /** Width and height of a close-up in pixels, at least 40. Default 70. */
   size?: number
   /** How many close-ups of where neither mark is. Default 0. */
@@ -53,14 +52,6 @@ export interface CloseUps {
 }
 
 const DIGITS = [...'0123456789']
-const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
-
-const WRITE: Record<NonNullable<DrawCloseUpsOptions['writing']>, (random: Random) => string> = {
-  digit: (random) => pick(random, DIGITS),
-  letters: (random) =>
-    Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join(''),
-  word: (random) => pick(random, SHORT_WORDS.train),
-}
 
 /** Of the pictures that close-ups are taken of, and what their marks need. */
 const FULL = { size: 3780, needs: [1512, 3780] } as const
@@ -74,7 +65,7 @@ export function drawCloseUps(options: DrawCloseUpsOptions): CloseUps {
   const { random, color, writing = 'digit', size = 70, beside = 0 } = options
   const kind = pick(random, SHAPE_KINDS)
   const side = sideOf(random, FULL.size)
-  const write = () => WRITE[writing](random)
+  const write = () => (writing === 'digit' ? pick(random, DIGITS) : anyLetters(random))
   const host = placeHost(random, { ...FULL, corner: [size, size], side, kind, color, write, most: size - 4 })
   const { dot, label } = host
   const open = (left: number, top: number): Window => ({ ...ground(random, size), left, top })

@@ -20,7 +20,7 @@ export type Color = (typeof COLORS)[number]
 export const CELLS = 5
 
 /** Longest word on a label, in letters. */
-export const LONGEST_WORD = 4
+const LONGEST_WORD = 4
 
 /**
  * Side of a picture over that of the finest dots, and likewise of labels: at its own size a dot is no less than 13 pixels,
@@ -196,6 +196,12 @@ const ofLength = (split: Split): string[] => [
 
 /** Capitals. */
 export const SHORT_WORDS: Record<Split, string[]> = { train: ofLength('train'), heldout: ofLength('heldout') }
+
+const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
+
+/** Capitals in any order, as few as in short words. */
+export const anyLetters = (random: Random): string =>
+  Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join('')
 
 function placeIn([x1, y1, x2, y2]: Box, width: number, height: number, random: Random): Box {
   const x = x1 + random.integer(x2 - x1 - width + 1)

@@ -75,6 +75,20 @@ describe('drawMarks', () => {
     }
   })
 
+  it('writes letters in any order where it is told to', () => {
+    const texts = Array.from({ length: 12 }, (_, i) =>
+      drawMarks({ random: pictureRandom(3, i), size: 600, letters: true }).objects.flatMap(
+        ({ kind, text }) => (kind === 'label' && !/\d/.test(text) ? [text] : []),
+      ),
+    ).flat()
+    for (const text of texts) expect(text).toMatch(/^[A-Z]{1,4}$/)
+    expect(new Set(texts.map(({ length }) => length)).size).toBe(4)
+    // Seventy words of training would come up again and again.
+    expect(new Set(texts.filter(({ length }) => length > 2)).size).toBe(
+      texts.filter(({ length }) => length > 2).length,
+    )
+  })
+
   it('depends on the generator alone, and refuses what is too small', () => {
     const draw = (index: number) => drawMarks({ random: pictureRandom(5, index), size: 600 })
     const [once, again, other] = [draw(7), draw(7), draw(8)]

@@ -2,6 +2,7 @@
 // Whole pictures of 4K in a fraction of the time that scenes take.
 import { InvalidArgumentError, type Random } from '@ps3js/tensor'
 import {
+  anyLetters,
   CELLS,
   grainOf,
   ground,
@@ -29,6 +30,11 @@ export interface DrawMarksOptions {
   split?: Split
   /** Long sides, in pixels, of which a dot or a label needs one to be told. Default: all, evenly. */
   needs?: readonly Resolution[]
+  /**
+   * Writes one to four capitals in any order where words would be: the few words that are as short can be learned by heart
+   * without reading. Default false.
+   */
+  letters?: boolean
 }
 
 /**
@@ -41,6 +47,7 @@ export function drawMarks({
   size = 3780,
   split = 'train',
   needs = RESOLUTIONS,
+  letters = false,
 }: DrawMarksOptions): ShapesPicture {
   if (!Number.isInteger(size) || size < 512)
     throw new InvalidArgumentError(`size ${size} must be a whole number of at least 512 pixels`)
@@ -59,7 +66,10 @@ export function drawMarks({
     const x = Math.floor((place % CELLS) * cell + random.uniform() * (cell - side))
     const y = Math.floor(Math.floor(place / CELLS) * cell + random.uniform() * (cell - side))
     const name = `the ${color} ${kind}`
-    const write = () => (random.integer(2) ? String(random.integer(10)) : pick(random, SHORT_WORDS[split]))
+    const write = () => {
+      if (random.integer(2)) return String(random.integer(10))
+      return letters ? anyLetters(random) : pick(random, SHORT_WORDS[split])
+    }
     const host = placeHost(random, { size, corner: [x, y], side, kind, color, needs: drawable, write })
     paintHost(random, [{ ...image, left: 0, top: 0 }], host, grainOf(size))
     const { box, dot, label } = host
