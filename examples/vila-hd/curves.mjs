@@ -16,7 +16,7 @@ const panels = [
   },
   {
     title: 'close looks among 14 marks, right',
-    names: rights(['dot/14', 'digit/14', 'letters/14', 'word/14']),
+    names: rights(['dot/14', 'digit/14', 'letters/14']),
     runs: folders(close),
   },
   { title: 'whole pictures: loss', names: ['loss/answer', 'loss/selection'], runs: folders(stages) },
