@@ -27,7 +27,6 @@ export async function ps3(
   signal = new AbortController().signal,
   self: CliContext['self'] = [process.execPath],
   input: readonly string[] = [],
-  builtInVilaHd = join(recorded, 'none'),
 ): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
@@ -42,7 +41,6 @@ export async function ps3(
     signal,
     stdin: Readable.from(input.map((line) => `${line}\n`)),
     self,
-    builtInVilaHd,
   })
   return { status, stdout, stderr }
 }

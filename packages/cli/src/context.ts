@@ -1,6 +1,5 @@
 // What every command is given: where to print, and how it is cancelled. Tests pass their own.
 
-import { assetPath } from './assets.ts'
 import { Progress } from './progress.ts'
 
 export interface CliContext {
@@ -12,8 +11,6 @@ export interface CliContext {
   stdin: NodeJS.ReadableStream
   /** How to start this command line again as a child: program and leading arguments. */
   self: readonly [string, ...string[]]
-  /** Folder of the VILA-HD that answers when none is named; it need not be there. */
-  builtInVilaHd: string
 }
 
 /** The terminal's own: progress only where stderr is one. */
@@ -26,6 +23,5 @@ export function processContext(signal: AbortSignal): CliContext {
     signal,
     stdin: process.stdin,
     self: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
-    builtInVilaHd: assetPath('default-vila-hd'),
   }
 }

@@ -1,10 +1,10 @@
 // The VILA-HD that answers, and how: what `ask` and `chat` have in common.
 
-import { existsSync } from 'node:fs'
 import { float32Layers, packedLayers } from '@ps3js/language-model'
-import { type BackendChoice, InvalidArgumentError, PACKED_FORMATS, type PackedFormat } from '@ps3js/tensor'
+import { type BackendChoice, PACKED_FORMATS, type PackedFormat } from '@ps3js/tensor'
 import { type AskOptions, loadVilaHd, type PictureAssistant } from '@ps3js/vila-hd'
 import type { Command } from 'commander'
+import { assetPath } from '../assets.ts'
 import { backendChoice } from '../backend-choice.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes } from '../format.ts'
@@ -28,10 +28,7 @@ const WEIGHTS = ['float32', ...PACKED_FORMATS] as const
 export function addAnswerOptions(command: Command): Command {
   return addLookOptions(
     command
-      .option(
-        '--model <ref>',
-        'directory, URL or hub name of a VILA-HD (default: the built-in small one, where it comes along)',
-      )
+      .option('--model <ref>', 'directory, URL or hub name of a VILA-HD (default: the built-in small one)')
       .option(
         '--weights <format>',
         `how the language model's weights are held: ${WEIGHTS.join(', ')}`,
@@ -64,14 +61,9 @@ export interface AssistantInUse {
 /** Loads the model that was named, or the built-in one and says what that is. Dispose the assistant. */
 export async function loadAssistant(
   { model, weights }: Pick<AnswerFlags, 'model' | 'weights'>,
-  { progress, signal, stderr, builtInVilaHd }: CliContext,
+  { progress, signal, stderr }: CliContext,
 ): Promise<AssistantInUse> {
-  if (model === undefined && !existsSync(builtInVilaHd)) {
-    throw new InvalidArgumentError(
-      'no VILA-HD comes with this command: name one with --model, a directory, a web address or owner/name of the hub',
-    )
-  }
-  const ref = model ?? builtInVilaHd
+  const ref = model ?? assetPath('default-vila-hd')
   const name = model ?? 'VILA-HD-Tiny, the built-in small model'
   if (model === undefined) {
     progress.clear()

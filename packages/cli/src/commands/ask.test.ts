@@ -99,30 +99,6 @@ describe('ps3 ask', () => {
     expect(stderr).toContain(message)
     expect(status).not.toBe(0)
   })
-
-  it('takes the built-in model where none is named, and says that it is a toy', async () => {
-    const unnamed = ['--backend', 'wasm', '--max-tokens', '4']
-    const toy = /^VILA-HD-Tiny, the built-in small model, is a toy that knows its synthetic scenes only; .*\n/
-    const named = await ps3(['ask', squarePicture, 'what?', ...base()])
-    expect(named.stderr).not.toContain('toy')
-    const asked = await ps3(
-      ['ask', squarePicture, 'what?', ...unnamed],
-      undefined,
-      undefined,
-      undefined,
-      model,
-    )
-    expect(asked).toMatchObject({ status: 0, stdout: named.stdout, stderr: expect.stringMatching(toy) })
-    const chat = ['chat', squarePicture, ...unnamed]
-    const talked = await ps3(chat, undefined, undefined, ['what?'], model)
-    expect(talked).toMatchObject({ status: 0, stdout: named.stdout, stderr: expect.stringMatching(toy) })
-  })
-
-  it('says that no model comes along yet', async () => {
-    const { status, stderr } = await ps3(['ask', squarePicture, 'what?', '--backend', 'wasm'])
-    expect(stderr).toContain('name one with --model')
-    expect(status).toBe(1)
-  })
 })
 
 describe('ps3 chat', () => {
