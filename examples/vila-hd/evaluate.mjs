@@ -1,8 +1,8 @@
 // What a trained VILA-HD answers about pictures that nobody trained on, by kind of question and the resolution it needs.
 // usage: node evaluate.mjs MODEL [--pictures N] [--kinds mark,number,word] [--needs 3780] [--split train|heldout] [--seed N]
 //   [--blind] [--backend NAME]
-// Prints a table in Markdown, of all kinds of questions and needed resolutions unless some are named. Pictures of either split
-// are new; of `train` their words and combinations were trained.
+// Prints a table in Markdown, of all kinds of questions and needed resolutions unless some are named. Pictures and words of
+// either split are new; of `train` the combinations of colour and shape were trained.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { useBackend } from '@ps3js/tensor'

@@ -6,8 +6,8 @@ const MANY = 60
 
 /**
  * A picture and `count` questions about it; fewer only where it has not so many.
- * @param options `size`: the model's, in pixels; `letters`: on labels, for words; `kinds` and `needs` (resolutions): default all; `isBlind`: shows a grey
- *   square in its place
+ * @param options `size`: the model's, in pixels; `letters`: as `drawMarks` has it; `kinds` and `needs` (resolutions): default
+ *   all; `isBlind`: shows a grey square in its place
  */
 export function askedPicture({ seed, index, size, split, letters, count, kinds, needs, isBlind = false }) {
   const random = pictureRandom(seed, index)

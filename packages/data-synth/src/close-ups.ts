@@ -1,6 +1,7 @@
 // Close-ups of marks: what there is to read in pictures of 4K, without the pictures.
 import type { Random } from '@ps3js/tensor'
 import {
+  anyDigit,
   anyLetters,
   type Color,
   charactersOf,
@@ -51,8 +52,6 @@ export interface CloseUps {
   beside: RgbPicture[]
 }
 
-const DIGITS = [...'0123456789']
-
 /** Of the pictures that close-ups are taken of, and what their marks need. */
 const FULL = { size: 3780, needs: [1512, 3780] } as const
 const GRAIN = grainOf(FULL.size)
@@ -65,7 +64,7 @@ export function drawCloseUps(options: DrawCloseUpsOptions): CloseUps {
   const { random, color, writing = 'digit', size = 70, beside = 0 } = options
   const kind = pick(random, SHAPE_KINDS)
   const side = sideOf(random, FULL.size)
-  const write = () => (writing === 'digit' ? pick(random, DIGITS) : anyLetters(random))
+  const write = () => (writing === 'digit' ? anyDigit : anyLetters)(random)
   const host = placeHost(random, { ...FULL, corner: [size, size], side, kind, color, write, most: size - 4 })
   const { dot, label } = host
   const open = (left: number, top: number): Window => ({ ...ground(random, size), left, top })

@@ -199,6 +199,8 @@ export const SHORT_WORDS: Record<Split, string[]> = { train: ofLength('train'), 
 
 const CAPITALS = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZ']
 
+export const anyDigit = (random: Random): string => String(random.integer(10))
+
 /** Capitals in any order, as few as in short words. */
 export const anyLetters = (random: Random): string =>
   Array.from({ length: 1 + random.integer(LONGEST_WORD) }, () => pick(random, CAPITALS)).join('')

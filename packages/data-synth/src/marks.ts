@@ -2,6 +2,7 @@
 // Whole pictures of 4K in a fraction of the time that scenes take.
 import { InvalidArgumentError, type Random } from '@ps3js/tensor'
 import {
+  anyDigit,
   anyLetters,
   CELLS,
   grainOf,
@@ -67,7 +68,7 @@ export function drawMarks({
     const y = Math.floor(Math.floor(place / CELLS) * cell + random.uniform() * (cell - side))
     const name = `the ${color} ${kind}`
     const write = () => {
-      if (random.integer(2)) return String(random.integer(10))
+      if (random.integer(2)) return anyDigit(random)
       return letters ? anyLetters(random) : pick(random, SHORT_WORDS[split])
     }
     const host = placeHost(random, { size, corner: [x, y], side, kind, color, needs: drawable, write })
