@@ -79,9 +79,19 @@ export function mostTokens(plan: LookPlan, connector: Connector): number {
   if (coverage !== undefined && looks === undefined && tokens === undefined) return 1
   const available = availableIn(grids, imageSize, within, exclude)
   const taken = planLooks({ grids, budget, looks, tokens, firstScales, available })
+  const counts = grids.map((_, scale) => taken.reduce((sum, look) => sum + look[scale]!, 0))
+  return mostTokensOf(counts, grids, connector)
+}
+
+/** The most tokens that the language model may get for so many patches of each scale. */
+export function mostTokensOf(
+  counts: readonly number[],
+  grids: readonly GridSize[],
+  connector: Connector,
+): number {
   const { block } = connector
   const cells = grids.map((grid, scale) => {
-    const count = taken.reduce((sum, look) => sum + look[scale]!, 0)
+    const count = counts[scale]!
     const { height, width } = connector.tokenGrid(grid)
     const divides = grid.height % block === 0 && grid.width % block === 0
     return Math.min(height * width, divides ? Math.floor(count / block ** 2) : count)

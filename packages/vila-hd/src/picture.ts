@@ -52,6 +52,11 @@ interface WorkOptions {
   onStage?: (time: StageTime) => void
 }
 
+interface LookWorkOptions extends WorkOptions {
+  /** Called with what was chosen, before any of it is encoded. */
+  onChosen?: (selection: PatchSelection) => void
+}
+
 export function geometryOf(model: VilaHd, { image, originalSize = image }: Picture): PictureGeometry {
   const grids = sizesOf(model, image)
     .slice(1)
@@ -122,7 +127,7 @@ export class SeenPicture {
     picture: number,
     prompt: Tensor | undefined,
     plan: LookPlan,
-    options: WorkOptions,
+    { onChosen, ...options }: LookWorkOptions,
   ): Promise<PictureLook> {
     const { sizes } = this.#view
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
@@ -131,8 +136,9 @@ export class SeenPicture {
     const chosen = choosePatches({ ...plan, probabilities: probabilities.topDown ?? probabilities.bottomUp })
     options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })
     const looks = chosen.filter((look) => countPatches(look) > 0)
-    if (!sameLooks(looks, this.#looked?.looks ?? [])) await this.#encode(looks, options)
     const selection = unionSelections(looks, plan.grids)
+    onChosen?.(selection)
+    if (!sameLooks(looks, this.#looked?.looks ?? [])) await this.#encode(looks, options)
     const tokens = { lowRes: this.#low.shape[0]!, highRes: this.#looked?.tokens.shape[0] ?? 0 }
     return {
       picture,

@@ -4,7 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from '../../../tools/backends.ts'
 import { expectNoLeak } from '../../../tools/test-support.ts'
 import { picture, type TinyOptions, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
-import { type AnswerOptions, type PictureLook, PictureReader, type VilaHd } from './index.ts'
+import {
+  type AnswerOptions,
+  type AnswerStage,
+  type PictureLook,
+  PictureReader,
+  type VilaHd,
+} from './index.ts'
 
 const made: { dispose(): void }[] = []
 
@@ -230,6 +236,18 @@ describe('what is refused', () => {
     expect(
       await refused({ maxPositions: 48 }, `<image>${'long '.repeat(20)}`, 1, { look: { looks: 0 } }),
     ).toMatch(/up to 0 of closer looks.*fewer pictures, a shorter text/)
+  })
+
+  it('more than fits by coverage alone, before any of it is looked at', async () => {
+    const { model, ask } = tiny({ maxPositions: 48 })
+    using reader = new PictureReader(model)
+    const stages: string[] = []
+    const asked = { look: { coverage: 0.9 }, onStage: ({ stage }: AnswerStage) => void stages.push(stage) }
+    await expect(answer(reader, { ids: ask('<image>what?'), pictures: [{ image }] }, asked)).rejects.toThrow(
+      /up to (5|6|7)\d of closer looks.*more than the 48 positions.*look less closely \(at most \d+ high-res tokens/,
+    )
+    expect(stages).toContain('choice')
+    expect(stages).not.toContain('high-res')
   })
 
   it('a question that shall steer a model without a prompt head', async () => {

@@ -3,6 +3,7 @@
 // What one answer has read serves the next one and, within an answer, the second pass.
 
 import { type GeneratedToken, type GenerateOptions, generate, prefill } from '@ps3js/language-model'
+import type { PatchSelection } from '@ps3js/patch-selector'
 import {
   InvalidArgumentError,
   PS3Error,
@@ -16,12 +17,13 @@ import { KeptRows, type RowKey } from './kept-rows.ts'
 import {
   type LookPlan,
   mostTokens,
+  mostTokensOf,
   type PictureLookOptions,
   planPictures,
   requirePromptHead,
 } from './look.ts'
 import { geometryOf, lowResTokens, type Picture, type PictureLook, SeenPicture } from './picture.ts'
-import { requireRoom } from './room.ts'
+import { type RowBill, requireRoom } from './room.ts'
 import { buildSequence, countRows, questionRange, type Segment } from './sequence.ts'
 import type { VilaHd } from './vila-hd.ts'
 
@@ -118,13 +120,23 @@ export class PictureReader {
   ): AsyncGenerator<GeneratedToken, void, void> {
     const { imageTokenId } = this.#model.config
     const segments = buildSequence(ids, { imageTokenId, pictures: pictures.length })
-    const plans = this.#plan(segments, pictures, look, generation.maxTokens ?? 256)
+    const plans = this.#plan(pictures, look)
+    const { mm_projector: connector } = this.#model
+    const bill = this.#bill(segments, pictures, generation.maxTokens ?? 256)
+    const most = plans?.map((plan) => mostTokens(plan, connector)) ?? []
+    this.#requireRoom({ ...bill, highRes: sum(most) })
     this.#onStage = onStage
     // Pictures outlive a question: what they report goes to whoever asks now.
     const work = { signal: generation.signal, onStage: (stage: AnswerStage) => this.#onStage?.(stage) }
     await this.#see(pictures, work)
     if (plans) {
-      const looks = await this.#look(ids, plans, look, generation, work)
+      // Only now is it known how much `coverage` takes.
+      const onChosen = (i: number, { indices }: PatchSelection) => {
+        const counts = indices.map(({ length }) => length)
+        most[i] = mostTokensOf(counts, plans[i]!.grids, connector)
+        this.#requireRoom({ ...bill, highRes: sum(most) })
+      }
+      const looks = await this.#look(ids, plans, look, generation, { ...work, onChosen })
       await onLooks?.(looks)
     }
 
@@ -143,35 +155,39 @@ export class PictureReader {
     const { length: end } = this.#model.config.pictureEndIds
     return {
       text: countRows(segments, () => end),
-      lowRes: pictures.reduce((sum, { low }) => sum + (low?.shape[0] ?? 0), 0),
-      highRes: pictures.reduce((sum, picture) => sum + (picture.high?.shape[0] ?? 0), 0),
+      lowRes: sum(pictures.map(({ low }) => low?.shape[0] ?? 0)),
+      highRes: sum(pictures.map((picture) => picture.high?.shape[0] ?? 0)),
       kept,
     }
   }
 
-  /** Checks everything that can be checked before work starts. What to look at closely, null for nothing. */
-  #plan(
-    segments: readonly Segment[],
-    pictures: readonly Picture[],
-    look: PictureLookOptions,
-    answer: number,
-  ): LookPlan[] | null {
-    const { config, llm, mm_projector: connector, vision_tower } = this.#model
+  /** What to look at closely, null for nothing; checked as far as it can be before work starts. */
+  #plan(pictures: readonly Picture[], look: PictureLookOptions): LookPlan[] | null {
+    const { config, mm_projector: connector, vision_tower } = this.#model
     const geometry = pictures.map((picture) => geometryOf(this.#model, picture))
     const encoder = { budget: vision_tower.budget, scales: vision_tower.config.vision.ps3_scales }
     const plans = planPictures(geometry, look, config, encoder)
     if (plans) requirePromptHead(look.mode ?? config.lookMode, connector)
-    const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0)
-    requireRoom(
-      {
-        text: countRows(segments, () => config.pictureEndIds.length),
-        lowRes: sum(pictures.map((picture) => lowResTokens(this.#model, picture))),
-        highRes: sum(plans?.map((plan) => mostTokens(plan, connector)) ?? []),
-        answer,
-      },
-      llm.config.maxPositions * llm.config.ropeFactor,
-    )
     return plans
+  }
+
+  /** Rows of all but the closer looks. */
+  #bill(
+    segments: readonly Segment[],
+    pictures: readonly Picture[],
+    answer: number,
+  ): Omit<RowBill, 'highRes'> {
+    const { length: end } = this.#model.config.pictureEndIds
+    return {
+      text: countRows(segments, () => end),
+      lowRes: sum(pictures.map((picture) => lowResTokens(this.#model, picture))),
+      answer,
+    }
+  }
+
+  #requireRoom(bill: RowBill): void {
+    const { maxPositions, ropeFactor } = this.#model.llm.config
+    requireRoom(bill, maxPositions * ropeFactor)
   }
 
   /** The low-res pass of pictures that were not in the last question; those that no longer are in it are let go. */
@@ -198,13 +214,16 @@ export class PictureReader {
     plans: readonly LookPlan[],
     { mode = this.#model.config.lookMode }: PictureLookOptions,
     generation: GenerateOptions,
-    work: WorkOptions,
+    { onChosen, ...work }: LookWorkOptions,
   ): Promise<PictureLook[]> {
     using scope = new TensorScope()
     const asked = mode === 'after-prompt' && plans.length > 0
     const prompt = asked ? scope.track(await this.#prompt(ids, generation, work)) : undefined
     const looks: PictureLook[] = []
-    for (const [i, plan] of plans.entries()) looks.push(await this.#seen[i]!.look(i, prompt, plan, work))
+    for (const [i, plan] of plans.entries())
+      looks.push(
+        await this.#seen[i]!.look(i, prompt, plan, { ...work, onChosen: (chosen) => onChosen(i, chosen) }),
+      )
     return looks
   }
 
@@ -269,3 +288,10 @@ interface WorkOptions {
   signal?: AbortSignal
   onStage?: (stage: AnswerStage) => void
 }
+
+interface LookWorkOptions extends WorkOptions {
+  /** Called with what was chosen in a picture, before any of it is encoded. */
+  onChosen: (picture: number, selection: PatchSelection) => void
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
