@@ -52,10 +52,8 @@ interface WorkOptions {
   onStage?: (time: StageTime) => void
 }
 
-interface LookWorkOptions extends WorkOptions {
-  /** Called with what was chosen, before any of it is encoded. */
-  onChosen?: (selection: PatchSelection) => void
-}
+/** Called with what was chosen in a picture, before any of it is encoded. */
+export type OnChosen = (picture: number, selection: PatchSelection) => void
 
 export function geometryOf(model: VilaHd, { image, originalSize = image }: Picture): PictureGeometry {
   const grids = sizesOf(model, image)
@@ -127,7 +125,7 @@ export class SeenPicture {
     picture: number,
     prompt: Tensor | undefined,
     plan: LookPlan,
-    { onChosen, ...options }: LookWorkOptions,
+    { onChosen, ...options }: WorkOptions & { onChosen: OnChosen },
   ): Promise<PictureLook> {
     const { sizes } = this.#view
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
@@ -137,7 +135,7 @@ export class SeenPicture {
     options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })
     const looks = chosen.filter((look) => countPatches(look) > 0)
     const selection = unionSelections(looks, plan.grids)
-    onChosen?.(selection)
+    onChosen(picture, selection)
     if (!sameLooks(looks, this.#looked?.looks ?? [])) await this.#encode(looks, options)
     const tokens = { lowRes: this.#low.shape[0]!, highRes: this.#looked?.tokens.shape[0] ?? 0 }
     return {

@@ -3,7 +3,6 @@
 // What one answer has read serves the next one and, within an answer, the second pass.
 
 import { type GeneratedToken, type GenerateOptions, generate, prefill } from '@ps3js/language-model'
-import type { PatchSelection } from '@ps3js/patch-selector'
 import {
   InvalidArgumentError,
   PS3Error,
@@ -22,7 +21,14 @@ import {
   planPictures,
   requirePromptHead,
 } from './look.ts'
-import { geometryOf, lowResTokens, type Picture, type PictureLook, SeenPicture } from './picture.ts'
+import {
+  geometryOf,
+  lowResTokens,
+  type OnChosen,
+  type Picture,
+  type PictureLook,
+  SeenPicture,
+} from './picture.ts'
 import { type RowBill, requireRoom } from './room.ts'
 import { buildSequence, countRows, questionRange, type Segment } from './sequence.ts'
 import type { VilaHd } from './vila-hd.ts'
@@ -131,7 +137,7 @@ export class PictureReader {
     await this.#see(pictures, work)
     if (plans) {
       // Only now is it known how much `coverage` takes.
-      const onChosen = (i: number, { indices }: PatchSelection) => {
+      const onChosen: OnChosen = (i, { indices }) => {
         const counts = indices.map(({ length }) => length)
         most[i] = mostTokensOf(counts, plans[i]!.grids, connector)
         this.#requireRoom({ ...bill, highRes: sum(most) })
@@ -152,9 +158,8 @@ export class PictureReader {
 
   #count(segments: readonly Segment[], { high }: { high: boolean }, kept: number): TokenCounts {
     const pictures = this.#seen.map((picture) => picture.tokens({ high }))
-    const { length: end } = this.#model.config.pictureEndIds
     return {
-      text: countRows(segments, () => end),
+      text: this.#textRows(segments),
       lowRes: sum(pictures.map(({ low }) => low?.shape[0] ?? 0)),
       highRes: sum(pictures.map((picture) => picture.high?.shape[0] ?? 0)),
       kept,
@@ -177,12 +182,16 @@ export class PictureReader {
     pictures: readonly Picture[],
     answer: number,
   ): Omit<RowBill, 'highRes'> {
-    const { length: end } = this.#model.config.pictureEndIds
     return {
-      text: countRows(segments, () => end),
+      text: this.#textRows(segments),
       lowRes: sum(pictures.map((picture) => lowResTokens(this.#model, picture))),
       answer,
     }
+  }
+
+  /** Rows of text, with what ends each picture. */
+  #textRows(segments: readonly Segment[]): number {
+    return countRows(segments, () => this.#model.config.pictureEndIds.length)
   }
 
   #requireRoom(bill: RowBill): void {
@@ -214,16 +223,13 @@ export class PictureReader {
     plans: readonly LookPlan[],
     { mode = this.#model.config.lookMode }: PictureLookOptions,
     generation: GenerateOptions,
-    { onChosen, ...work }: LookWorkOptions,
+    work: WorkOptions & { onChosen: OnChosen },
   ): Promise<PictureLook[]> {
     using scope = new TensorScope()
     const asked = mode === 'after-prompt' && plans.length > 0
     const prompt = asked ? scope.track(await this.#prompt(ids, generation, work)) : undefined
     const looks: PictureLook[] = []
-    for (const [i, plan] of plans.entries())
-      looks.push(
-        await this.#seen[i]!.look(i, prompt, plan, { ...work, onChosen: (chosen) => onChosen(i, chosen) }),
-      )
+    for (const [i, plan] of plans.entries()) looks.push(await this.#seen[i]!.look(i, prompt, plan, work))
     return looks
   }
 
@@ -287,11 +293,6 @@ export class PictureReader {
 interface WorkOptions {
   signal?: AbortSignal
   onStage?: (stage: AnswerStage) => void
-}
-
-interface LookWorkOptions extends WorkOptions {
-  /** Called with what was chosen in a picture, before any of it is encoded. */
-  onChosen: (picture: number, selection: PatchSelection) => void
 }
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
