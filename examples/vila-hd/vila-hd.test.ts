@@ -1,7 +1,6 @@
 // The example's parts: questions spelled by its tokenizer, held-out samples that share nothing with training, and a short
 // run of its stages with a model of a few thousand parameters.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pictureRandom } from '@ps3js/data-synth'
 import { TextTokenizer } from '@ps3js/language-model'
@@ -10,6 +9,7 @@ import { fileSource, openSafetensors, useBackend } from '@ps3js/tensor'
 import { openAssistant, parseFineTuneConfig, type RunRecord } from '@ps3js/trainer'
 import { loadVilaHd, saveVilaHd } from '@ps3js/vila-hd'
 import { expect, it } from 'vitest'
+import { inTempDir } from '../../tools/in-temp-dir.ts'
 import { expectNoLeak } from '../../tools/test-support.ts'
 import { teachReading } from './close.mjs'
 import { asMarkdown, measure, wilson } from './evaluate.mjs'
@@ -81,16 +81,6 @@ it.each([
   expect(asMarkdown([row])).toContain(`| seen | 0.50 | ${shown[0]} (${shown[1]} to ${shown[2]}; ${count}) |`)
 })
 
-/** An empty directory that is gone after `work`. */
-async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-vila-hd-'))
-  try {
-    await work(directory)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}
-
 /** Scales of 8, 16 and 64 patches of 8 pixels, or as many of 14; untrained. */
 async function saveSmallTower(directory: string, patch = 8): Promise<void> {
   const vision = {
@@ -125,7 +115,7 @@ async function weights(folder: string, part: string): Promise<Float32Array> {
 it(
   'teaches patches, and leaves the first layers of what connects them to a language model',
   () =>
-    inDirectory(async (directory) => {
+    inTempDir(async (directory) => {
       await useBackend('wasm')
       const [from, to] = [join(directory, 'from'), join(directory, 'to')]
       await saveSmallTower(from, 14)
@@ -159,7 +149,7 @@ it(
 it(
   'teaches where shapes are on small pictures, and leaves the trunk and the scales of large ones',
   () =>
-    inDirectory(async (directory) => {
+    inTempDir(async (directory) => {
       await useBackend('wasm')
       const [{ from }, to] = [RECIPE.encoder, join(directory, 'to')]
       const records: RunRecord[] = []
@@ -176,7 +166,7 @@ it(
 )
 
 it('shows marks at every scale, each in a place of its own', () =>
-  inDirectory(async (directory) => {
+  inTempDir(async (directory) => {
     await useBackend('wasm')
     await saveSmallTower(directory, 14)
     const { encoder } = await loadPretrained(directory)
@@ -213,7 +203,7 @@ it('shows marks at every scale, each in a place of its own', () =>
 it(
   'teaches a language model to read marks',
   () =>
-    inDirectory(async (directory) => {
+    inTempDir(async (directory) => {
       await useBackend('wasm')
       const [tower, to] = [join(directory, 'tower'), join(directory, 'to')]
       await saveSmallTower(tower, 14)
@@ -244,7 +234,7 @@ it(
 it(
   'runs its stages one after the other, and leaves a model that can be asked',
   () =>
-    inDirectory(async (directory) => {
+    inTempDir(async (directory) => {
       await useBackend('wasm')
       const tower = join(directory, 'tower')
       await saveSmallTower(tower)

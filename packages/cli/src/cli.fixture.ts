@@ -1,7 +1,6 @@
 // Runs one command line inside the test process and keeps what it printed. Models and pictures are the recorded ones.
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -43,16 +42,6 @@ export async function ps3(
     self,
   })
   return { status, stdout, stderr }
-}
-
-/** An empty directory that is gone after `work`. */
-export async function inTempDir<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-cli-'))
-  try {
-    return await work(directory)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
 }
 
 /** Every file below, hidden ones too, as sorted relative paths. */

@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ResourceError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
-import { filesBelow, inTempDir } from './cli.fixture.ts'
+import { inTempDir } from '../../../tools/in-temp-dir.ts'
+import { filesBelow } from './cli.fixture.ts'
 import { withStaging } from './staging.ts'
 
 describe('withStaging', () => {

@@ -1,9 +1,9 @@
 // The example in the README runs on shards that the writer wrote, and prints what it says.
 import { expect, it } from 'vitest'
+import { inTempDir } from '../../../tools/in-temp-dir.ts'
 import { runReadmeExample } from '../../../tools/readme-example.ts'
 import * as pipeline from './index.ts'
 import { picture, record } from './read/tars.fixture.ts'
-import { inTempDir } from './write/shards.fixture.ts'
 
 it('runs', async () => {
   await inTempDir(async (shards) => {

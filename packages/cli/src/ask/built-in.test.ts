@@ -6,8 +6,9 @@ import { evaluateAnswers } from '@ps3js/trainer'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { assetPath } from '../assets.ts'
-import { inTempDir, ps3 } from '../cli.fixture.ts'
+import { ps3 } from '../cli.fixture.ts'
 
 const builtIn = assetPath('default-vila-hd')
 /** Other seeds than training's and the card's, other combinations of colour and shape. */

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { memory, useBackend } from '@ps3js/tensor'
 import { saveVilaHd } from '@ps3js/vila-hd'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { byteTokenizer, tinyAssistant } from '../../../../tools/tiny-vila-hd.ts'
-import { filesBelow, inTempDir, ps3, squarePicture, widePicture } from '../cli.fixture.ts'
+import { filesBelow, ps3, squarePicture, widePicture } from '../cli.fixture.ts'
 
 let model: string
 let tensors: number

@@ -5,8 +5,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { memory, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { bundleForNode } from '../../../../tools/node-bundle.ts'
-import { filesBelow, inTempDir, ps3, squarePicture, tinyModel } from '../cli.fixture.ts'
+import { filesBelow, ps3, squarePicture, tinyModel } from '../cli.fixture.ts'
 
 beforeAll(async () => {
   await useBackend('wasm')

@@ -7,7 +7,8 @@ import { loadModel } from '@ps3js/language-model'
 import { loadPretrained, type PS3Encoder } from '@ps3js/ps3-encoder'
 import { type Parameter, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { filesBelow, inTempDir, ps3, tinyModel } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { filesBelow, ps3, tinyModel } from '../cli.fixture.ts'
 
 beforeAll(async () => {
   await useBackend('cpu')

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { memory, openCheckpoint, useBackend } from '@ps3js/tensor'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { filesBelow, inTempDir, ps3, squarePicture, tinyModel, widePicture } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { filesBelow, ps3, squarePicture, tinyModel, widePicture } from '../cli.fixture.ts'
 
 beforeAll(async () => {
   await useBackend('wasm')

@@ -7,7 +7,8 @@ import { memory, Random, useBackend } from '@ps3js/tensor'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { inTempDir, tinyModel as mapModel, ps3 } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { tinyModel as mapModel, ps3 } from '../cli.fixture.ts'
 
 beforeAll(async () => {
   await useBackend('wasm')

@@ -6,7 +6,8 @@ import { ShardWriter } from '@ps3js/data-pipeline'
 import { memory, Random, useBackend } from '@ps3js/tensor'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { inTempDir, tinyModel as mapModel, ps3, squarePicture } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { tinyModel as mapModel, ps3, squarePicture } from '../cli.fixture.ts'
 
 beforeAll(async () => {
   await useBackend('wasm')

@@ -5,7 +5,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { filesBelow, inTempDir, ps3, squarePicture, widePicture } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { filesBelow, ps3, squarePicture, widePicture } from '../cli.fixture.ts'
 
 afterEach(() => {
   vi.unstubAllEnvs()

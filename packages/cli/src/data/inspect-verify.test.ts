@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { ShardWriter } from '@ps3js/data-pipeline'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { inTempDir, ps3 } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { ps3 } from '../cli.fixture.ts'
 
 async function writeDataset(directory: string, layout: 'paired' | 'single' = 'paired'): Promise<void> {
   const writer = await ShardWriter.open(directory, { layout, maxSamples: 2 })

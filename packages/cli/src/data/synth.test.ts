@@ -4,7 +4,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readShardIndex } from '@ps3js/data-pipeline'
 import { describe, expect, it } from 'vitest'
-import { inTempDir, ps3 } from '../cli.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
+import { ps3 } from '../cli.fixture.ts'
 
 const synth = (out: string, ...more: string[]) =>
   ps3(['data', 'synth', '--out', out, '--count', '3', '--workers', '0', ...more])

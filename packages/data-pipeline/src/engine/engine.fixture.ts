@@ -8,8 +8,6 @@ import { Random } from '@ps3js/tensor'
 import sharp from 'sharp'
 import type { Box } from './boxes.ts'
 
-export { inTempDir } from '../write/shards.fixture.ts'
-
 /** A smooth picture with a checkerboard of 6-pixel fields in every box. */
 export async function writePicture(
   path: string,

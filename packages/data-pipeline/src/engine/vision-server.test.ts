@@ -3,9 +3,10 @@
 import { readFile } from 'node:fs/promises'
 import { ResourceError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { answerAll, captionsOf, prepared, quick } from './caption.fixture.ts'
 import { captionRegions } from './caption.ts'
-import { inTempDir, type Reply, withServer } from './engine.fixture.ts'
+import { type Reply, withServer } from './engine.fixture.ts'
 
 describe('captionRegions with a server in trouble', () => {
   const html: Reply = (response) => {

@@ -3,10 +3,10 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { openDataset, openShards } from '../read/index.ts'
 import { type Entry, makeTar, picture, record, writeShards } from '../read/tars.fixture.ts'
 import { ShardWriter } from '../write/index.ts'
-import { inTempDir } from '../write/shards.fixture.ts'
 import { contactSheet, type DatasetProblem, inspectDataset, verifyDataset } from './index.ts'
 
 async function mixedShard(directory: string): Promise<string> {

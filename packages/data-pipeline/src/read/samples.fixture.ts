@@ -3,8 +3,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import type { SkippedSample } from '../types.ts'
-import { inTempDir } from '../write/shards.fixture.ts'
 import { openShards, rawSamples, type ShardSource } from './index.ts'
 import { collect, type Entry, record } from './tars.fixture.ts'
 

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { inTempDir } from '../write/shards.fixture.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { openShards } from './index.ts'
 import { PNG, read, readTar, whole } from './samples.fixture.ts'
 import { tarEntries } from './tar-entries.ts'

@@ -5,10 +5,10 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { openPairedShards, openShards, type ShardSource } from '../read/index.ts'
 import { collect, type Entry, makeTar, picture, record, writeShards } from '../read/tars.fixture.ts'
 import type { PipelineState, SkippedSample, TrainingSample } from '../types.ts'
-import { inTempDir } from '../write/shards.fixture.ts'
 import { trainingSamples } from './training-samples.ts'
 
 const OPTIONS = { size: 28, seed: 7, shuffle: 8 }

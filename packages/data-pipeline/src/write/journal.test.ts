@@ -4,9 +4,9 @@ import { appendFile, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ResourceError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { Journal } from './journal.ts'
 import { type Line, readLines } from './lines.ts'
-import { inTempDir } from './shards.fixture.ts'
 import { writeLines } from './text-file.ts'
 
 async function reopen(path: string): Promise<unknown[]> {

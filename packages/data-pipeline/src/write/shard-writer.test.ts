@@ -5,9 +5,10 @@ import { appendFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:
 import { join } from 'node:path'
 import { ImageError, InvalidArgumentError, ResourceError } from '@ps3js/tensor'
 import { describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { readShardIndex } from './shard-index.ts'
 import { ShardWriter, type ShardWriterOptions } from './shard-writer.ts'
-import { contents, inTempDir, readTar, sample, samples } from './shards.fixture.ts'
+import { contents, readTar, sample, samples } from './shards.fixture.ts'
 
 const options = { maxSamples: 3, origin: 'test' } satisfies ShardWriterOptions
 

@@ -1,8 +1,7 @@
 // What tests of writing share: samples, directories, and a tar reader that is not the writer's.
 
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RawSample } from '../types.ts'
 
@@ -20,16 +19,6 @@ export function sample(i: number, size = 700 + 13 * i): RawSample {
 }
 
 export const samples = (count: number) => Array.from({ length: count }, (_, i) => sample(i))
-
-/** An empty directory that is gone after `work`. */
-export async function inTempDir<T>(work: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-data-'))
-  try {
-    return await work(directory)
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-}
 
 /** Name and SHA-256 of every file below, sorted: equal when the bytes are. */
 export async function contents(directory: string): Promise<Record<string, string>> {
