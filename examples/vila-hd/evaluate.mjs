@@ -93,7 +93,7 @@ async function main() {
       backend: { type: 'string', default: 'auto' },
     },
   })
-  const [model = 'runs/vila-hd-tiny/among/latest'] = positionals
+  const [model = 'runs/vila-hd-tiny/sharpened'] = positionals
   await useBackend(values.backend)
   const assistant = await loadVilaHd(model)
   const { split, blind: isBlind } = values

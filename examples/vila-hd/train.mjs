@@ -12,6 +12,7 @@ import { parseFineTuneConfig, resumeFineTuning, startFineTuning } from '@ps3js/t
 import { teachReading } from './close.mjs'
 import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
+import { sharpenAttention } from './sharpen.mjs'
 import { RECIPE } from './stages.mjs'
 import { teachWhere } from './where.mjs'
 
@@ -111,7 +112,11 @@ async function main() {
   const options = { seed: Number(values.seed), onRecord }
   const closeUp = join(values.after ?? values.out, RECIPE.close.at(-1).name)
   if (!values.after) await trainCloseUp(RECIPE, values.out, options)
-  await trainStages(RECIPE, closeUp, values.out, { ...options, like: values.like })
+  const last = await trainStages(RECIPE, closeUp, values.out, { ...options, like: values.like })
+  // What does not look closely never reads more than it learned from.
+  if (values.like) return
+  const sharpen = (...to) => sharpenAttention(last, ...to)
+  await once(join(values.out, 'sharpened'), sharpen, RECIPE.sharpened)
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await main()

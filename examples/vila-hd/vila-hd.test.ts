@@ -17,6 +17,7 @@ import { makeTokenizer } from './make-tokenizer.mjs'
 import { drawGroup, placeMarks, sidesOf } from './marks.mjs'
 import { teachPatches } from './patches.mjs'
 import { evaluationQuestions, questionSource } from './questions.mjs'
+import { sharpenAttention } from './sharpen.mjs'
 import { RECIPE } from './stages.mjs'
 import { trainStages } from './train.mjs'
 import { teachWhere } from './where.mjs'
@@ -103,14 +104,17 @@ async function saveSmallTower(directory: string, patch = 8): Promise<void> {
   encoder.dispose()
 }
 
-/** Of the first tensor whose name has that part. */
-async function weights(folder: string, part: string): Promise<Float32Array> {
+async function allWeights(folder: string): Promise<Map<string, Float32Array>> {
   const file = await openSafetensors(fileSource(join(folder, 'model.safetensors')))
-  const name = [...file.names()].find((one) => one.includes(part))!
-  const values = await file.readFloat32(name)
+  const all = new Map<string, Float32Array>()
+  for (const name of file.names()) all.set(name, await file.readFloat32(name))
   await file.close()
-  return values
+  return all
 }
+
+/** Of the first tensor whose name has that part. */
+const weights = async (folder: string, part: string) =>
+  [...(await allWeights(folder))].find(([name]) => name.includes(part))![1]
 
 it(
   'teaches patches, and leaves the first layers of what connects them to a language model',
@@ -231,20 +235,50 @@ it(
   240_000,
 )
 
+/** A small language model behind an untrained tower of patches of 8 pixels, in a folder. */
+async function saveSmallModel(directory: string): Promise<string> {
+  const [tower, folder] = [join(directory, 'tower'), join(directory, 'from')]
+  await saveSmallTower(tower)
+  const { parts } = RECIPE
+  const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
+  const model = { parts: { ...parts, visionTower: tower, languageModelConfig } }
+  const opened = await openAssistant(parseFineTuneConfig({ model, steps: 1 }, 'test').model, { seed: 0 })
+  await saveVilaHd(opened.assistant, folder, { tokenizer: opened.tokenizer })
+  opened.assistant.dispose()
+  return folder
+}
+
+it('sharpens attention by its keys alone', () =>
+  inTempDir(async (directory) => {
+    await useBackend('wasm')
+    const from = await saveSmallModel(directory)
+    const to = join(directory, 'to')
+    await expectNoLeak(() => sharpenAttention(from, to, { factor: 1.5 }))
+    const changed: string[] = []
+    for (const part of ['llm', 'mm_projector', 'vision_tower']) {
+      const [before, after] = await Promise.all([from, to].map((folder) => allWeights(join(folder, part))))
+      expect([...after!.keys()]).toEqual([...before!.keys()])
+      for (const [name, values] of before!) {
+        // Of queries, keys and values, in this order.
+        const third = values.length / 3
+        const isKey = (i: number) =>
+          name.includes('.k_proj.') || (/trunk.*[.]attn[.]qkv[.]/.test(name) && i >= third && i < 2 * third)
+        const wanted = values.map((value, i) => (isKey(i) ? 1.5 * value : value))
+        expect(after!.get(name), name).toEqual(wanted)
+        if (wanted.some((value, i) => value !== values[i])) changed.push(name.split('.').slice(-3).join('.'))
+      }
+    }
+    // Biases are 0 before training.
+    expect([...new Set(changed)].sort()).toEqual(['attn.qkv.weight', 'self_attn.k_proj.weight'])
+  }))
+
 it(
   'runs its stages one after the other, and leaves a model that can be asked',
   () =>
     inTempDir(async (directory) => {
       await useBackend('wasm')
-      const tower = join(directory, 'tower')
-      await saveSmallTower(tower)
-      const { parts, common, stages } = RECIPE
-      const languageModelConfig = { ...parts.languageModelConfig, hidden_size: 16, num_hidden_layers: 1 }
-      const model = { parts: { ...parts, visionTower: tower, languageModelConfig } }
-      const opened = await openAssistant(parseFineTuneConfig({ model, steps: 1 }, 'test').model, { seed: 0 })
-      const from = join(directory, 'from')
-      await saveVilaHd(opened.assistant, from, { tokenizer: opened.tokenizer })
-      opened.assistant.dispose()
+      const from = await saveSmallModel(directory)
+      const { common, stages } = RECIPE
       const recipe = {
         common: { ...common, batch: 8, log: { every: 1 }, evaluation: { samples: 8, maxTokens: 3 } },
         stages: stages.map((stage) => ({
