@@ -50,7 +50,7 @@ export class SelfAttention extends Module {
     })
   }
 
-  /** Sequences of one length without a past go together, and those that follow one; others one by one: none is padded. */
+  /** Sequences of one length go together, and of those that follow another what these are as long: none is padded. */
   #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
     const [first] = parts
     const isAlone = ({ length, past, after }: SequencePart) =>
@@ -69,16 +69,15 @@ export class SelfAttention extends Module {
     }
     const outputs: Tensor[] = []
     for (const same of alike(parts)) {
-      const [i] = same as [number]
-      const { past, after } = parts[i]!
+      const { past } = parts[same[0]!]!
       const joined = ([qs, ks, vs] as Tensor[][]).map((all) =>
         concat(
           same.map((j) => all[j]!),
           0,
         ),
       )
-      const prefix =
-        after === undefined ? past?.layer(layer) : tile(followed.get(after)!, [same.length, 1, 1])
+      const before = same.flatMap((j) => followed.get(parts[j]!.after!) ?? [])
+      const prefix = before.length > 0 ? stacked(before) : past?.layer(layer)
       const attended = this.#attendOnce(joined[0]!, joined[1]!, joined[2]!, same.length, prefix)
       // The gradient of a split wants two parts at least.
       const each = same.length === 1 ? [attended] : split(attended, same.length, 0)
@@ -97,12 +96,17 @@ export class SelfAttention extends Module {
   }
 }
 
-/** The parts' numbers, those together that are equally long and follow one part. */
+/** The parts' numbers, those together that are equally long and follow what is equally long. */
 function alike(parts: readonly SequencePart[]): number[][] {
   const groups = new Map<string, number[]>()
-  parts.forEach(({ length, after }, i) => {
-    const name = after === undefined ? `alone ${i}` : `${after} ${length}`
+  parts.forEach(({ length, past, after }, i) => {
+    const before = after === undefined ? 'nothing' : parts[after]!.length
+    const name = past?.length ? `alone ${i}` : `${length} after ${before}`
     groups.set(name, [...(groups.get(name) ?? []), i])
   })
   return [...groups.values()]
 }
+
+/** Tensors [1, ...] of one shape as one: [N, ...] */
+const stacked = (all: Tensor[]): Tensor =>
+  all.every((one) => one === all[0]) ? tile(all[0]!, [all.length, 1, 1]) : concat(all, 0)
