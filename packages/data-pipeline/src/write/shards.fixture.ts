@@ -1,4 +1,4 @@
-// What tests of writing share: samples, directories, and a tar reader that is not the writer's.
+// What tests of writing share: samples, what a directory holds, and a tar reader that is not the writer's.
 
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'

@@ -52,12 +52,8 @@ export class SelfAttention extends Module {
 
   /** Sequences of one length go together, and of those that follow another what these are as long: none is padded. */
   #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
-    const [first] = parts
-    const isAlone = ({ length, past, after }: SequencePart) =>
-      length === first?.length && !past?.length && after === undefined
-    const together = parts.every(isAlone)
-    if (together) return this.#attendOnce(q, k, v, parts.length)
-    if (parts.length === 1) return this.#attendOnce(q, k, v, 1, first?.past?.layer(layer))
+    const groups = alike(parts)
+    if (groups.length === 1) return this.#attendOnce(q, k, v, parts.length, parts[0]!.past?.layer(layer))
     const lengths = parts.map(({ length }) => length)
     const [qs, ks, vs] = [q, k, v].map((x) => split(x, lengths, 0) as Tensor[])
     // Once for all that follow: its gradient is the sum of theirs.
@@ -68,7 +64,7 @@ export class SelfAttention extends Module {
       followed.set(after, reshape(rows, [1, ...rows.shape]))
     }
     const outputs: Tensor[] = []
-    for (const same of alike(parts)) {
+    for (const same of groups) {
       const { past } = parts[same[0]!]!
       const joined = ([qs, ks, vs] as Tensor[][]).map((all) =>
         concat(
