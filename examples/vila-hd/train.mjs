@@ -32,7 +32,8 @@ async function once(folder, teach, { onRecord, ...options }) {
     onRecord?.(record)
   }
   await teach(part, { ...options, onRecord: keep })
-  await writeFile(join(part, 'log.jsonl'), log.join(''))
+  // What is no training has no steps.
+  if (log.length > 0) await writeFile(join(part, 'log.jsonl'), log.join(''))
   await rename(part, folder)
 }
 

@@ -1,25 +1,19 @@
 // Damaged checkpoints and interrupted work: an error that names the thing, and nothing left behind.
-import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { cp, readFile, truncate, writeFile } from 'node:fs/promises'
 import { CheckpointError, PS3Error, useBackend } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { generate, KeyValueCache, loadModel, packedLayers, prefill } from '../index.ts'
 import { folderOf, smallModel } from '../recorded.fixture.ts'
 
 beforeAll(() => useBackend('wasm'))
 
-async function withCopy(damage: (folder: string, weights: string) => Promise<void>): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), 'ps3-damaged-'))
-  try {
+const withCopy = <T>(use: (folder: string, weights: string) => Promise<T>) =>
+  inTempDir(async (folder) => {
     await cp(`${folderOf('qwen2-tied')}/model`, folder, { recursive: true })
-    await damage(folder, `${folder}/model.safetensors`)
-    return await expectNoLeak(() => loadModel(folder).catch((error: unknown) => error))
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
+    return use(folder, `${folder}/model.safetensors`)
+  })
 
 const changeConfig = (change: object) => async (folder: string) => {
   const path = `${folder}/config.json`
@@ -39,27 +33,25 @@ describe('damaged checkpoints', () => {
     ['with layers too many', changeConfig({ num_hidden_layers: 2 }), /unexpected: model\.layers\.2\./],
     ['without the head', changeConfig({ tie_word_embeddings: false }), /has no lm_head\.weight/],
   ] as const)('%s', async (_, damage, message) => {
-    const error = await withCopy(damage)
+    const error = await withCopy(async (folder, weights) => {
+      await damage(folder, weights)
+      return expectNoLeak(() => loadModel(folder).catch((error: unknown) => error))
+    })
     expect(error).toBeInstanceOf(CheckpointError)
     expect((error as Error).message).toMatch(message)
   })
 
-  it('with NaN among the weights, also where they stay packed', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'ps3-damaged-'))
-    try {
-      await cp(`${folderOf('qwen2-tied')}/model`, folder, { recursive: true })
-      const bytes = await readFile(`${folder}/model.safetensors`)
+  it('with NaN among the weights, also where they stay packed', () =>
+    withCopy(async (folder, weights) => {
+      const bytes = await readFile(weights)
       bytes.fill(0xff, bytes.length - 8)
-      await writeFile(`${folder}/model.safetensors`, bytes)
+      await writeFile(weights, bytes)
       for (const layers of [undefined, packedLayers('int8')]) {
         await expectNoLeak(async () => {
           await expect(loadModel(folder, { layers })).rejects.toThrow(/tensor ".*" holds NaN/)
         })
       }
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  })
+    }))
 })
 
 describe('interrupted work', () => {

@@ -1,7 +1,5 @@
 // Packed weights: what they cost in accuracy on recorded models, and that files of them load to the same numbers.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
 import {
   CheckpointError,
   ConfigError,
@@ -15,6 +13,7 @@ import {
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from '../../../../tools/backends.ts'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import { float32Layers, generate, loadModel, packedLayers, type Qwen2, saveModel } from '../index.ts'
 import { folderOf, RECORDED, readRecorded } from '../recorded.fixture.ts'
@@ -22,19 +21,18 @@ import { type QuantizedFormat, quantizedConfig, quantizedTensors } from './quant
 
 const original = (name: string) => `${folderOf(name)}/model`
 
-async function withQuantized(name: string, format: QuantizedFormat, use: (folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'ps3-quantized-'))
-  const checkpoint = await openCheckpoint(original(name))
-  try {
-    await writeSharded(folder, quantizedTensors(checkpoint, format))
+const withQuantized = (name: string, format: QuantizedFormat, use: (folder: string) => Promise<void>) =>
+  inTempDir(async (folder) => {
+    const checkpoint = await openCheckpoint(original(name))
+    try {
+      await writeSharded(folder, quantizedTensors(checkpoint, format))
+    } finally {
+      await checkpoint.close()
+    }
     const config = JSON.parse(await readFile(`${original(name)}/config.json`, 'utf8'))
     await writeFile(`${folder}/config.json`, JSON.stringify(quantizedConfig(config, format)))
     await use(folder)
-  } finally {
-    await checkpoint.close()
-    await rm(folder, { recursive: true })
-  }
-}
+  })
 
 async function logitsOf(model: Qwen2, ids: number[][]): Promise<Float32Array> {
   const logits = tidy(() => {

@@ -1,6 +1,5 @@
 // Adapters: gradients against finite differences, merged against beside, and files that come back.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   CheckpointError,
@@ -16,6 +15,7 @@ import {
   useBackend,
 } from '@ps3js/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { inTempDir } from '../../../../tools/in-temp-dir.ts'
 import { expectNoLeak, largestDifference } from '../../../../tools/test-support.ts'
 import { loadModel, nextTokenLoss, type Qwen2, saveModel } from '../index.ts'
 import { smallModel } from '../recorded.fixture.ts'
@@ -96,19 +96,19 @@ describe('LoRA', () => {
   })
 
   it('merged into the weights is the same model, which loads as a plain one', () =>
-    expectNoLeak(async () => {
-      const directory = await mkdtemp(join(tmpdir(), 'ps3-lora-'))
-      const { model, adapters } = adapted()
-      const beside = await values(logits(model))
-      adapters.merge()
-      // Logits of 20 through sums in another order.
-      expect(largestDifference(await values(logits(model)), beside)).toBeLessThan(1e-4)
-      await saveModel(model, directory)
-      const plain = await loadModel(directory)
-      expect(largestDifference(await values(logits(plain)), beside)).toBeLessThan(1e-4)
-      for (const one of [plain, model, adapters]) one.dispose()
-      await rm(directory, { recursive: true })
-    }))
+    expectNoLeak(() =>
+      inTempDir(async (directory) => {
+        const { model, adapters } = adapted()
+        const beside = await values(logits(model))
+        adapters.merge()
+        // Logits of 20 through sums in another order.
+        expect(largestDifference(await values(logits(model)), beside)).toBeLessThan(1e-4)
+        await saveModel(model, directory)
+        const plain = await loadModel(directory)
+        expect(largestDifference(await values(logits(plain)), beside)).toBeLessThan(1e-4)
+        for (const one of [plain, model, adapters]) one.dispose()
+      }),
+    ))
 
   it('merged for as long as something runs, is as it was afterwards', () =>
     expectNoLeak(async () => {
@@ -130,30 +130,32 @@ describe('LoRA', () => {
     }))
 
   it('comes back from its files, under the names of peft', () =>
-    expectNoLeak(async () => {
-      const directory = await mkdtemp(join(tmpdir(), 'ps3-lora-'))
-      const { model, adapters } = adapted()
-      const beside = await values(logits(model))
-      await saveAdapters(adapters, directory, { ...OPTIONS, baseModel: 'owner/name' })
-      const file = await openCheckpoint(directory, { filename: 'adapter_model.safetensors' })
-      expect(file.info('base_model.model.model.layers.1.mlp.down_proj.lora_B.weight').shape).toEqual([24, 3])
-      await file.close()
-      const options = await readLoraConfig(directory)
-      expect(options).toEqual(OPTIONS)
-      const again = smallModel({}, loraLayers(options))
-      const loaded = LoraAdapters.of(again)
-      await loadAdapters(loaded, directory)
-      expect(await values(logits(again))).toEqual(beside)
-      const other = smallModel({}, loraLayers({ ...options, rank: 2 }))
-      const narrow = LoraAdapters.of(other)
-      await expect(loadAdapters(narrow, directory)).rejects.toThrow(CheckpointError)
-      const path = join(directory, 'adapter_config.json')
-      const config = JSON.parse(await readFile(path, 'utf8'))
-      await writeFile(path, JSON.stringify({ ...config, use_dora: true }))
-      await expect(readLoraConfig(directory)).rejects.toThrow(/only plain adapters/)
-      for (const one of [model, adapters, again, loaded, other, narrow]) one.dispose()
-      await rm(directory, { recursive: true })
-    }))
+    expectNoLeak(() =>
+      inTempDir(async (directory) => {
+        const { model, adapters } = adapted()
+        const beside = await values(logits(model))
+        await saveAdapters(adapters, directory, { ...OPTIONS, baseModel: 'owner/name' })
+        const file = await openCheckpoint(directory, { filename: 'adapter_model.safetensors' })
+        expect(file.info('base_model.model.model.layers.1.mlp.down_proj.lora_B.weight').shape).toEqual([
+          24, 3,
+        ])
+        await file.close()
+        const options = await readLoraConfig(directory)
+        expect(options).toEqual(OPTIONS)
+        const again = smallModel({}, loraLayers(options))
+        const loaded = LoraAdapters.of(again)
+        await loadAdapters(loaded, directory)
+        expect(await values(logits(again))).toEqual(beside)
+        const other = smallModel({}, loraLayers({ ...options, rank: 2 }))
+        const narrow = LoraAdapters.of(other)
+        await expect(loadAdapters(narrow, directory)).rejects.toThrow(CheckpointError)
+        const path = join(directory, 'adapter_config.json')
+        const config = JSON.parse(await readFile(path, 'utf8'))
+        await writeFile(path, JSON.stringify({ ...config, use_dora: true }))
+        await expect(readLoraConfig(directory)).rejects.toThrow(/only plain adapters/)
+        for (const one of [model, adapters, again, loaded, other, narrow]) one.dispose()
+      }),
+    ))
 
   it('refuses what cannot be', () => {
     expect(() => loraLayers({ rank: 0, alpha: 1 })).toThrow(ConfigError)

@@ -1,16 +1,14 @@
 // Samples from shards to evaluate on: every caption with its box, and what cannot be used is told.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ShardWriter } from '@ps3js/data-pipeline'
 import { ImageProcessor } from '@ps3js/ps3-encoder'
 import { expect, it } from 'vitest'
+import { inTempDir } from '../../../../../tools/in-temp-dir.ts'
 import { encodePng } from '../../log/png.ts'
 import { shardEvaluationSamples } from './shard-samples.ts'
 
-it('evaluation samples are clipped to their picture; boxes outside and broken pictures are told', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'ps3-shards-'))
-  try {
+it('evaluation samples are clipped to their picture; boxes outside and broken pictures are told', () =>
+  inTempDir(async (directory) => {
     const writer = await ShardWriter.open(directory, { layout: 'single' })
     const whole = encodePng(40, 20, new Uint8Array(40 * 20 * 3))
     const box = [
@@ -38,7 +36,4 @@ it('evaluation samples are clipped to their picture; boxes outside and broken pi
       'boxes: box 1 [40, 0, 50, 9] lies outside its picture of 40x20',
       expect.stringMatching(/^broken: /),
     ])
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
-})
+  }))
