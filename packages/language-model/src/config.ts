@@ -1,7 +1,7 @@
 // Configuration of a Qwen2 decoder as `config.json` spells it, with the defaults of transformers' Qwen2Config.
 // Fields that change no number are ignored, as transformers does; those that would are refused.
 
-import { ConfigError, PACKED_GROUP } from '@ps3js/tensor'
+import { ConfigError, PACKED_GROUP, TORCH_DTYPES } from '@ps3js/tensor'
 import { z } from 'zod'
 
 const positive = z.int().positive()
@@ -32,9 +32,10 @@ const schema = z.object({
   rope_theta: z.number().positive().nullish(),
   rope_scaling: scaling.nullish(),
   rope_parameters: scaling.nullish(),
-  use_sliding_window: z
-    .literal(false, 'sliding-window attention is not supported: set it to false for texts within the window')
-    .nullish(),
+  use_sliding_window: z.boolean().nullish(),
+  sliding_window: positive.nullable().default(4096),
+  /** The first of all layers that attend to everything even so. */
+  max_window_layers: z.int().nonnegative().default(28),
   layer_types: z.array(z.literal('full_attention', 'only full attention is supported')).nullish(),
   quantization_config: z
     .object({
@@ -82,6 +83,12 @@ export function parseLanguageModelConfig(json: unknown): LanguageModelConfig {
     })
   }
   const c = parsed.data
+  const hasWindow = c.use_sliding_window && c.sliding_window !== null && !c.layer_types
+  if (hasWindow && c.max_window_layers < c.num_hidden_layers) {
+    throw new ConfigError(
+      'config.json: use_sliding_window is not supported: set it to false for texts within the window',
+    )
+  }
   const rope = c.rope_parameters ?? c.rope_scaling
   const config: LanguageModelConfig = {
     vocabSize: c.vocab_size,
@@ -95,7 +102,7 @@ export function parseLanguageModelConfig(json: unknown): LanguageModelConfig {
     initializerRange: c.initializer_range,
     normEps: c.rms_norm_eps,
     tiedHead: c.tie_word_embeddings,
-    ropeTheta: c.rope_theta ?? rope?.rope_theta ?? 10_000,
+    ropeTheta: rope?.rope_theta ?? c.rope_theta ?? 10_000,
     ropeFactor: ropeFactor(rope),
     quantization: c.quantization_config ? (c.quantization_config.bits === 8 ? 'int8' : 'int4') : null,
   }
@@ -103,8 +110,11 @@ export function parseLanguageModelConfig(json: unknown): LanguageModelConfig {
   return config
 }
 
-/** The `config.json` that transformers reads. */
-export function languageModelConfigJson(config: LanguageModelConfig): Record<string, unknown> {
+/** The `config.json` that transformers reads. `dtype`: the number type of the weights beside it. */
+export function languageModelConfigJson(
+  config: LanguageModelConfig,
+  dtype: keyof typeof TORCH_DTYPES = 'F32',
+): Record<string, unknown> {
   return {
     architectures: ['Qwen2ForCausalLM'],
     model_type: 'qwen2',
@@ -123,7 +133,9 @@ export function languageModelConfigJson(config: LanguageModelConfig): Record<str
     rope_theta: config.ropeTheta,
     rope_scaling: config.ropeFactor === 1 ? null : { rope_type: 'linear', factor: config.ropeFactor },
     use_sliding_window: false,
-    torch_dtype: 'float32',
+    // The second is its name since transformers 4.56; that wins where both are there.
+    torch_dtype: TORCH_DTYPES[dtype],
+    dtype: TORCH_DTYPES[dtype],
   }
 }
 

@@ -1,11 +1,11 @@
 // Texts in, text out: chats, stop strings, pieces that add up, and loading with the makers' settings.
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { useBackend } from '@ps3js/tensor'
+import { ConfigError, tidy, useBackend } from '@ps3js/tensor'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../tools/test-support.ts'
-import { loadLanguageModel, saveModel } from './index.ts'
+import { generate, KeyValueCache, loadLanguageModel, type SequencePart, saveModel } from './index.ts'
 import { folderOf, smallModel } from './recorded.fixture.ts'
 
 let directory: string
@@ -48,6 +48,54 @@ it('answers texts and chats, alone and together', async () => {
     const cut = await language.complete(prompts[0]!, { ...options, stop: [stop] })
     expect(cut).toMatchObject({ text: full!.text.slice(0, full!.text.indexOf(stop)), finish: 'stop' })
     await expect(language.complete('')).rejects.toThrow('a prompt is empty')
+    language.dispose()
+  })
+})
+
+it('takes the makers’ settings where transformers does', async () => {
+  const from = async (files: Record<string, object>) => {
+    const folder = await mkdtemp(join(directory, 'settings-'))
+    for (const name of [
+      'tokenizer.json',
+      'tokenizer_config.json',
+      'model.safetensors.index.json',
+      'config.json',
+    ])
+      await cp(join(directory, name), join(folder, name))
+    for (const name of (await readdir(directory)).filter((one) => one.endsWith('.safetensors')))
+      await cp(join(directory, name), join(folder, name))
+    for (const [name, json] of Object.entries(files)) {
+      const before = name === 'config.json' ? JSON.parse(await readFile(join(folder, name), 'utf8')) : {}
+      await writeFile(join(folder, name), JSON.stringify({ ...before, ...json }))
+    }
+    const language = await loadLanguageModel(folder)
+    language.dispose()
+    return language
+  }
+  // Without a file of their own: the configuration's.
+  expect((await from({ 'config.json': { eos_token_id: [7, 9] } })).stopIds).toEqual([7, 9, 422])
+  const sampling = { 'generation_config.json': { do_sample: true, top_p: 0.95 } }
+  expect((await from(sampling)).recommended).toEqual({ temperature: 1, topK: 50, topP: 0.95 })
+  const wrong = from({ 'generation_config.json': { temperature: '0.7', eos_token_id: 420 } })
+  await expect(wrong).rejects.toThrow(ConfigError)
+  await expect(wrong).rejects.toThrow(/generation_config.json is not valid:.*temperature/s)
+})
+
+it('refuses what cannot be, and says why', async () => {
+  await expectNoLeak(async () => {
+    const language = await loadLanguageModel(directory)
+    const { model } = language
+    await expect(language.completeBatch([])).rejects.toThrow('there is no prompt')
+    await expect(language.complete('a', { seed: 1.5 })).rejects.toThrow('seed is 1.5')
+    for (const chunkTokens of [Number.NaN, 0, 1.5])
+      await expect(language.complete('a', { chunkTokens })).rejects.toThrow(`chunkTokens is ${chunkTokens}`)
+    const past = new KeyValueCache(model.config)
+    const twice = [1, 2].map((id) => ({ prompt: [id], past }))
+    await expect(generate(model, twice).next()).rejects.toThrow('part 1 has the cache of an earlier part')
+    const forward = (parts: SequencePart[], hiddenStates: number[] = []) =>
+      tidy(() => model.forward(model.embed([1, 2]), parts, { hiddenStates }).last)
+    expect(() => forward([{ length: 2 }, { length: 0 }])).toThrow('part 1 has no tokens')
+    expect(() => forward([{ length: 2 }], [99])).toThrow('there is no hidden state 99: they are 0 to ')
     language.dispose()
   })
 })

@@ -1,6 +1,6 @@
 // A language model with its tokenizer: texts and conversations in, text out as it comes.
 
-import { InvalidArgumentError, type PretrainedFiles, resolvePretrained } from '@ps3js/tensor'
+import { ConfigError, InvalidArgumentError, type PretrainedFiles, resolvePretrained } from '@ps3js/tensor'
 import { z } from 'zod'
 import { type GenerateOptions, generate } from './generate/generate.ts'
 import type { SamplingOptions } from './generate/sampling.ts'
@@ -119,10 +119,8 @@ export async function loadLanguageModel(
 ): Promise<LanguageModel> {
   const files = typeof from === 'string' ? await resolvePretrained(from, options) : from
   const tokenizer = await TextTokenizer.fromPretrained(files, options)
-  const name = 'generation_config.json'
-  const json = (await files.has(name)) ? await files.readJson(name) : {}
-  const generation = generationSchema.catch({}).parse(json)
-  return new LanguageModel(await loadModel(files, options), tokenizer, readGeneration(generation, tokenizer))
+  const generation = readGeneration(await readGenerationConfig(files), tokenizer)
+  return new LanguageModel(await loadModel(files, options), tokenizer, generation)
 }
 
 const generationSchema = z.object({
@@ -133,14 +131,28 @@ const generationSchema = z.object({
   top_p: z.number().nullish(),
   repetition_penalty: z.number().nullish(),
 })
+type GenerationConfig = z.output<typeof generationSchema>
 
-function readGeneration(config: z.output<typeof generationSchema>, { eosId }: TextTokenizer) {
+/** What transformers takes where a model samples and does not say among how many. */
+const DEFAULT_TOP_K = 50
+
+/** Models without a file of their own for it name their end in config.json. */
+async function readGenerationConfig(files: PretrainedFiles): Promise<GenerationConfig> {
+  const own = 'generation_config.json'
+  const name = (await files.has(own)) ? own : 'config.json'
+  const parsed = generationSchema.safeParse(await files.readJson(name))
+  if (parsed.success) return parsed.data
+  throw new ConfigError(`${files.location}/${name} is not valid:\n${z.prettifyError(parsed.error)}`)
+}
+
+function readGeneration(config: GenerationConfig, { eosId }: TextTokenizer) {
   const stopIds = [config.eos_token_id ?? [], eosId ?? []].flat()
   const recommended: SamplingOptions = {}
   if (config.repetition_penalty) recommended.repetitionPenalty = config.repetition_penalty
   if (config.do_sample) {
     recommended.temperature = config.temperature ?? 1
-    if (config.top_k) recommended.topK = config.top_k
+    const topK = config.top_k === undefined ? DEFAULT_TOP_K : config.top_k
+    if (topK) recommended.topK = topK
     if (config.top_p) recommended.topP = config.top_p
   }
   return { stopIds: [...new Set(stopIds)], recommended }

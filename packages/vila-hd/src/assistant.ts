@@ -1,6 +1,6 @@
 // A whole VILA-HD with what turns texts and pictures into its input.
 
-import type { SamplingOptions, TextTokenizer } from '@ps3js/language-model'
+import type { ChatMessage, SamplingOptions, TextTokenizer } from '@ps3js/language-model'
 import type { ImageProcessor } from '@ps3js/ps3-encoder'
 import { ConfigError } from '@ps3js/tensor'
 import { type ChatParts, PICTURE_TAG, PictureChat } from './chat.ts'
@@ -51,15 +51,35 @@ export function tokenIds(
   const imageTokenId = tokenizer.idOf(PICTURE_TAG)
   if (imageTokenId === undefined) {
     throw new ConfigError(
-      `the tokenizer has no token ${PICTURE_TAG}, which stands for a picture: take the tokenizer that the model was published with`,
+      `the tokenizer has no token ${PICTURE_TAG}, which stands for a picture: take that of a VILA-HD, or add it with withSpecialToken`,
     )
   }
-  const question = 'Here is a question.'
-  const rendered = tokenizer.renderChat([{ role: 'user', content: question }])
-  const after = rendered.slice(rendered.lastIndexOf(question) + question.length)
+  const after = behind(QUESTION, tokenizer.renderChat([QUESTION]))
   return {
     imageTokenId,
     pictureEndIds: tokenizer.encode(pictureEnd),
     promptEndIds: tokenizer.encode(after.trim()),
   }
 }
+
+/**
+ * The ids that end an answer: what the chat template writes first behind one, and the tokenizer's own end of a text, which
+ * differ in base models (VILA's `infer_stop_tokens`).
+ *
+ * @throws ConfigError when there is neither
+ */
+export function stopIdsOf(tokenizer: TextTokenizer): number[] {
+  const told = tokenizer.renderChat([QUESTION, ANSWER], { addGenerationPrompt: false })
+  const [end] = tokenizer.encode(behind(ANSWER, told))
+  const ids = [end, tokenizer.eosId].filter((id) => id !== undefined)
+  if (ids.length > 0) return [...new Set(ids)]
+  throw new ConfigError(
+    'nothing ends an answer: the tokenizer names no eos_token, and its chat template writes none',
+  )
+}
+
+const QUESTION: ChatMessage = { role: 'user', content: 'Here is a question.' }
+const ANSWER: ChatMessage = { role: 'assistant', content: 'And that was an answer.' }
+
+const behind = ({ content }: ChatMessage, rendered: string) =>
+  rendered.slice(rendered.lastIndexOf(content) + content.length)

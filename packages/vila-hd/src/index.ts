@@ -1,6 +1,6 @@
 // @ps3js/vila-hd: answers questions about pictures of up to 4K, looking closely where the question asks to.
 
-export { PictureAssistant, tokenIds } from './assistant.ts'
+export { PictureAssistant, stopIdsOf, tokenIds } from './assistant.ts'
 export {
   type AnswerPiece,
   type AskOptions,

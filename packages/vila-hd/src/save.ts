@@ -35,7 +35,7 @@ export async function saveVilaHd(
 
   await saveModel(llm, `${directory}/llm`, writing)
   // Weights that were packed are written in full.
-  const language = { ...languageModelConfigJson(llm.config), quantization_config: undefined }
+  const language = { ...languageModelConfigJson(llm.config, writing.dtype), quantization_config: undefined }
   await json('llm/config.json', language)
   await json('llm/generation_config.json', { eos_token_id: stopIds })
   await json('llm/tokenizer.json', tokenizer.tokenizer)

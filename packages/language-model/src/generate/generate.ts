@@ -56,6 +56,7 @@ export async function* generate(
   if (!Number.isInteger(maxTokens) || maxTokens < 1) {
     throw new InvalidArgumentError(`maxTokens is ${maxTokens}; it must be an integer of at least 1`)
   }
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed is ${seed}; it must be an integer`)
   for (const { prompt, past } of parts) checkRoom(model, past?.length ?? 0, promptLength(prompt), maxTokens)
   using scope = new TensorScope()
   const sequences = parts.map(

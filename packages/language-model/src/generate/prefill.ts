@@ -38,6 +38,8 @@ export async function prefill(
   { chunkTokens = 512, signal, meanOver = 1, onProgress }: PrefillOptions = {},
 ): Promise<Tensor> {
   const lengths = parts.map(({ prompt }) => promptLength(prompt))
+  if (parts.length === 0) throw new InvalidArgumentError('there is no prompt: give at least one')
+  checkChunk(chunkTokens)
   checkMean(meanOver, lengths)
   parts.forEach(({ past }, i) => {
     checkRoom(model, past.length, lengths[i]!, 0)
@@ -78,6 +80,11 @@ export async function prefill(
       0,
     ),
   )
+}
+
+function checkChunk(chunkTokens: number): void {
+  if (Number.isInteger(chunkTokens) && chunkTokens >= 1) return
+  throw new InvalidArgumentError(`chunkTokens is ${chunkTokens}; it must be an integer of at least 1`)
 }
 
 function checkMean(meanOver: number, lengths: readonly number[]): void {

@@ -22,7 +22,10 @@ import { packedLayers } from './packed-layers.ts'
 import { rotaryTables } from './rotary.ts'
 
 export interface ForwardOptions {
-  /** Hidden states to keep besides the last: 0 is the embeddings, i the output of layer i, before the final norm. */
+  /**
+   * Hidden states to keep besides the last, as transformers counts them: 0 is the embeddings, i the output of the i-th layer,
+   * for the last layer after the final norm.
+   */
   hiddenStates?: readonly number[]
 }
 
@@ -82,6 +85,10 @@ export class Qwen2 extends Module {
   ): Generator<void, ForwardOutput> {
     this.#check(embeddings, parts)
     const { numLayers } = this.config
+    const beyond = hiddenStates.find((i) => !(Number.isInteger(i) && i >= 0 && i <= numLayers))
+    if (beyond !== undefined) {
+      throw new InvalidArgumentError(`there is no hidden state ${beyond}: they are 0 to ${numLayers}`)
+    }
     const scope = new TensorScope()
     const added: Tensor[][] = []
     try {
@@ -143,6 +150,12 @@ export class Qwen2 extends Module {
     }
     const limit = maxPositions * ropeFactor
     for (const [i, { length, past, after }] of parts.entries()) {
+      if (!(length >= 1)) throw new InvalidArgumentError(`part ${i} has no tokens: it needs at least one`)
+      if (past && parts.findIndex((other) => other.past === past) < i) {
+        throw new InvalidArgumentError(
+          `part ${i} has the cache of an earlier part: fork() it, so that each has its own`,
+        )
+      }
       const first = after === undefined ? undefined : parts[after]
       if (after !== undefined && (past || !first || after >= i || first.past || first.after !== undefined)) {
         throw new InvalidArgumentError(

@@ -101,7 +101,7 @@ function modelSource(checkpoint: Checkpoint, model: Qwen2, signal?: AbortSignal)
   }
 }
 
-/** Writes `config.json` and the weights of a model in float32, which transformers reads. */
+/** Writes `config.json` and the weights of a model, which transformers reads; default: in float32. */
 export async function saveModel(
   model: Qwen2,
   directory: string,
@@ -119,7 +119,7 @@ export async function saveModel(
       ] as const,
   )
   const written = await writeSharded(directory, tensors, options)
-  const config = languageModelConfigJson(model.config)
+  const config = languageModelConfigJson(model.config, options.dtype)
   await writeFileAtomic(`${directory}/config.json`, `${JSON.stringify(config, null, 2)}\n`)
   return written
 }

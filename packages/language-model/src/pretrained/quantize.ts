@@ -7,6 +7,7 @@ import {
   groupsOf,
   PACKED_GROUP,
   packMatrix,
+  requireFinite,
   type TensorToWrite,
   typedView,
 } from '@ps3js/tensor'
@@ -27,7 +28,10 @@ export function quantizedShape(
   return [rows, (groupsOf(columns) * PACKED_GROUP) / (format === 'int8' ? 1 : 2)]
 }
 
-/** The tensors of a checkpoint as `writeSharded` takes them. A matrix is read once for its integers and once for its scales. */
+/**
+ * The tensors of a checkpoint as `writeSharded` takes them. A matrix is read once for its integers and once for its scales.
+ * Fetching one that holds NaN or infinite values throws CheckpointError.
+ */
 export function quantizedTensors(
   checkpoint: Checkpoint,
   format: QuantizedFormat,
@@ -38,7 +42,11 @@ export function quantizedTensors(
     if (!MATRICES.test(name))
       return [[name, { dtype, shape, data: () => checkpoint.readTyped(name, signal) }]]
     const [rows, columns] = shape as [number, number]
-    const packed = async () => packMatrix(await checkpoint.readFloat32(name, { signal }), columns, format)
+    const packed = async () => {
+      const values = await checkpoint.readFloat32(name, { signal })
+      requireFinite(values, name)
+      return packMatrix(values, columns, format)
+    }
     const type = format === 'int8' ? 'I8' : 'U8'
     return [
       [

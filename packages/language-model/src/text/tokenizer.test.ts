@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { folderOf } from '../recorded.fixture.ts'
 import { StreamDecoder } from './stream-decoder.ts'
 import { type ChatMessage, TextTokenizer } from './tokenizer.ts'
+import { readTokenizerJson, withSpecialToken } from './tokenizer-files.ts'
 
 interface Cases {
   texts: { text: string; ids: number[]; decoded: string; decoded_skip: string }[]
@@ -30,12 +31,42 @@ describe('as transformers does', () => {
   it('names the token that ends a turn', () => expect(tokenizer.eosId).toBe(tokenizer.idOf('<|im_end|>')))
 })
 
+describe('added tokens', async () => {
+  const json = await readTokenizerJson(await resolvePretrained(folder))
+  const last = tokenizer.idOf('<|im_end|>')! + 100
+  const flags = { lstrip: false, rstrip: false, normalized: false, single_word: false, special: true }
+
+  it('that only the configuration names are tokens, as transformers reads it', () => {
+    const config = {
+      ...(json.config as object),
+      added_tokens_decoder: { [last]: { content: '<think>', ...flags } },
+    }
+    const whole = new TextTokenizer({ ...json, config })
+    const [a] = tokenizer.encode('a')
+    const [b] = tokenizer.encode('b')
+    expect(whole.encode('a<think>b')).toEqual([a, last, b])
+    // One more goes behind them.
+    expect(new TextTokenizer(withSpecialToken({ ...json, config }, '<new>')).idOf('<new>')).toBe(last + 1)
+  })
+
+  it('come behind all others, are never split, and are added once', () => {
+    const more = withSpecialToken(json, '<new>')
+    const whole = new TextTokenizer(more)
+    const id = whole.idOf('<new>')!
+    expect(tokenizer.decode([id], { specialTokens: true })).toBe('')
+    expect(tokenizer.decode([id - 1], { specialTokens: true })).not.toBe('')
+    expect(whole.encode('a<new>')).toEqual([...tokenizer.encode('a'), id])
+    expect(whole.decode([id])).toBe('')
+    expect(withSpecialToken(more, '<new>')).toBe(more)
+  })
+})
+
 describe('what cannot be used', () => {
   it('says what is wrong', () => {
     expect(() => new TextTokenizer({ tokenizer: {}, config: {} })).toThrow('no "model"')
-    expect(() => new TextTokenizer({ tokenizer: { model: { type: 'Nope' } }, config: {} })).toThrow(
-      'cannot be used',
-    )
+    expect(
+      () => new TextTokenizer({ tokenizer: { model: { type: 'BPE', vocab: {}, merges: 7 } }, config: {} }),
+    ).toThrow('cannot be used')
     expect(() => new TextTokenizer({ tokenizer: {}, config: { chat_template: 7 } })).toThrow('chat_template')
   })
 

@@ -4,6 +4,7 @@ import { Template } from '@huggingface/jinja'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { CheckpointError, ConfigError, InvalidArgumentError, type PretrainedFiles } from '@ps3js/tensor'
 import { z } from 'zod'
+import { readTokenizerJson, type TokenizerJson, wholeTokenizer } from './tokenizer-files.ts'
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -19,16 +20,6 @@ export interface ChatOptions {
   variables?: Record<string, unknown>
 }
 
-/** The parsed files of a tokenizer. */
-export interface TokenizerJson {
-  /** tokenizer.json */
-  tokenizer: unknown
-  /** tokenizer_config.json */
-  config: unknown
-  /** chat_template.jinja, which wins over the template in the config. */
-  chatTemplate?: string
-}
-
 const token = z.union([z.string(), z.object({ content: z.string() })]).nullish()
 
 const configSchema = z.looseObject({
@@ -40,8 +31,6 @@ const configSchema = z.looseObject({
   pad_token: token,
 })
 
-const fileSchema = z.looseObject({ model: z.looseObject({}) })
-
 export class TextTokenizer {
   /** Ends a text or a turn, where the tokenizer names such a token. */
   readonly eosId: number | undefined
@@ -51,12 +40,12 @@ export class TextTokenizer {
   #compiled: Template | undefined
 
   /** @throws CheckpointError or ConfigError when the files do not hold a tokenizer that can be used here */
-  constructor({ tokenizer, config, chatTemplate }: TokenizerJson) {
-    const parsed = configSchema.safeParse(config ?? {})
+  constructor(json: TokenizerJson) {
+    const parsed = configSchema.safeParse(json.config ?? {})
     if (!parsed.success) {
       throw new ConfigError(`tokenizer_config.json is not valid:\n${z.prettifyError(parsed.error)}`)
     }
-    this.#tokenizer = createTokenizer(tokenizer, parsed.data)
+    this.#tokenizer = createTokenizer(json, parsed.data)
     const content = (value: z.output<typeof token>) => (typeof value === 'string' ? value : value?.content)
     const { bos_token, eos_token, pad_token, chat_template } = parsed.data
     this.#special = {
@@ -67,7 +56,7 @@ export class TextTokenizer {
     const named = Array.isArray(chat_template)
       ? chat_template.find(({ name }) => name === 'default')?.template
       : chat_template
-    this.#template = chatTemplate ?? named ?? undefined
+    this.#template = json.chatTemplate ?? named ?? undefined
     this.eosId = this.#special.eos_token === undefined ? undefined : this.idOf(this.#special.eos_token)
   }
 
@@ -76,19 +65,8 @@ export class TextTokenizer {
     files: PretrainedFiles,
     { chatTemplate }: Pick<TokenizerJson, 'chatTemplate'> = {},
   ): Promise<TextTokenizer> {
-    if (!(await files.has('tokenizer.json'))) {
-      throw new CheckpointError(
-        `There is no tokenizer.json in ${files.location}: load and save the tokenizer once with transformers, which writes it`,
-      )
-    }
-    const optional = async (name: string) => ((await files.has(name)) ? files.readJson(name) : undefined)
-    const template = 'chat_template.jinja'
-    return new TextTokenizer({
-      tokenizer: await files.readJson('tokenizer.json'),
-      config: await optional('tokenizer_config.json'),
-      chatTemplate:
-        chatTemplate ?? ((await files.has(template)) ? await files.readText(template) : undefined),
-    })
+    const json = await readTokenizerJson(files)
+    return new TextTokenizer(chatTemplate === undefined ? json : { ...json, chatTemplate })
   }
 
   /** Token ids of a text, in which special tokens may be written out (`<|im_start|>`). */
@@ -143,24 +121,13 @@ export class TextTokenizer {
   }
 }
 
-function createTokenizer(json: unknown, config: object): Tokenizer {
-  const parsed = fileSchema.safeParse(json)
-  if (!parsed.success) {
-    throw new CheckpointError(
-      'tokenizer.json has no "model": it is not the file of a fast Hugging Face tokenizer',
-    )
-  }
+function createTokenizer(json: TokenizerJson, config: object): Tokenizer {
   // The library asks for all of these; a file may leave out those that are null.
-  const absent = {
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    added_tokens: [],
-  }
+  const absent = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null }
   try {
-    return new Tokenizer({ ...absent, ...parsed.data }, config)
+    return new Tokenizer({ ...absent, ...wholeTokenizer(json) }, config)
   } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause
     throw new CheckpointError(
       `tokenizer.json cannot be used: ${(cause as Error).message}; save the tokenizer again with a current transformers`,
       { cause },

@@ -20,6 +20,7 @@ export {
   normalInitializer,
   onesInitializer,
   Parameter,
+  requireFinite,
   zerosInitializer,
 } from './parameter.ts'
 export { PatchProjection } from './patch-projection.ts'

@@ -1,7 +1,13 @@
 // Matrices with fewer bits per value: half precision, and 8 or 4 bits with one factor for every 32 values of a row (as
 // GGML's Q8_0 and Q4_0 do it, with float32 factors and another order of bytes). Plain arrays.
 
-import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from '../safetensors/half.ts'
+import {
+  decodeBfloat16,
+  decodeFloat16,
+  encodeBfloat16,
+  encodeFloat16,
+  requireFloat16Range,
+} from '../safetensors/half.ts'
 
 /** In the order in which the native kernels count them. */
 export const PACKED_FORMATS = ['bf16', 'f16', 'int8', 'int4'] as const
@@ -29,10 +35,15 @@ export function packedBytes(rows: number, columns: number, format: PackedFormat)
   return rows * groupsOf(columns) * (PACKED_GROUP / (format === 'int8' ? 1 : 2) + 4)
 }
 
-/** Rounds a matrix [rows, columns] to a format; half precision to the nearest, ties to even. */
+/**
+ * Rounds a matrix [rows, columns] of finite values to a format; half precision to the nearest, ties to even.
+ *
+ * @throws InvalidArgumentError for a value that float16 cannot hold
+ */
 export function packMatrix(values: Float32Array, columns: number, format: PackedFormat): PackedValues {
   if (format === 'bf16' || format === 'f16') {
     const bits = new Uint16Array(values.length)
+    if (format === 'f16') requireFloat16Range(values, 'a matrix')
     if (format === 'bf16') encodeBfloat16(values, bits)
     else encodeFloat16(values, bits)
     return { bytes: new Uint8Array(bits.buffer) }

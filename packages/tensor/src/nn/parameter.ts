@@ -86,11 +86,7 @@ export class Parameter {
   /** Takes a checkpoint's values. Throws CheckpointError when one of them is NaN or infinite. */
   async load(source: StateSource, name: string): Promise<void> {
     const values = await source.read(name)
-    if (!allFinite(values)) {
-      throw new CheckpointError(
-        `tensor "${name}" holds NaN or infinite values: the file is damaged, or its training diverged`,
-      )
-    }
+    requireFinite(values, name)
     this.set(values)
   }
 
@@ -98,6 +94,14 @@ export class Parameter {
     this.#variable?.dispose()
     this.#variable = undefined
   }
+}
+
+/** @throws CheckpointError, which names the tensor */
+export function requireFinite(values: Float32Array, name: string): void {
+  if (allFinite(values)) return
+  throw new CheckpointError(
+    `tensor "${name}" holds NaN or infinite values: the file is damaged, or its training diverged`,
+  )
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -27,6 +27,9 @@ const byteSizes = {
 export type SafetensorsDtype = keyof typeof byteSizes
 
 /** Element types that hold real numbers a model can compute with. */
+/** PyTorch's names, as a `config.json` says them. */
+export const TORCH_DTYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
+
 export type FloatDtype = 'F64' | 'F32' | 'F16' | 'BF16'
 
 /** A typed array over the elements; F16 and BF16 come as their 16-bit patterns. */

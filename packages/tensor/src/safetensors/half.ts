@@ -1,6 +1,8 @@
 // float16 and bfloat16 to and from float32, rounding to nearest, ties to even, as numpy and PyTorch round.
 // IEEE 754-2019 section 3.6 (binary16); bfloat16 is the upper half of a binary32.
 
+import { InvalidArgumentError } from '../errors.ts'
+
 let halfTable: Uint32Array | undefined
 
 /** The float32 bit pattern of every float16, built once (256 KiB). */
@@ -73,6 +75,17 @@ export function encodeFloat16(source: Float32Array, target: Uint16Array): void {
       target[i] = sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0))
     }
   }
+}
+
+/** @throws InvalidArgumentError for a value that would become infinity in float16 and is not. `label`: what holds it */
+export function requireFloat16Range(values: Float32Array, label: string): void {
+  const wrong = values.find(
+    (value) => Math.abs(value) >= 65_520 && Math.abs(value) < Number.POSITIVE_INFINITY,
+  )
+  if (wrong === undefined) return
+  throw new InvalidArgumentError(
+    `${label} holds ${wrong}, which float16 cannot (65504 is its largest): take bfloat16`,
+  )
 }
 
 /** Overflow becomes infinity; NaN stays NaN. `target` must be as long as `source`. */

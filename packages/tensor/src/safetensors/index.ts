@@ -7,7 +7,7 @@ export {
   bytesSource,
   type TransferProgress,
 } from './byte-source.ts'
-export { type SafetensorsArray, type SafetensorsDtype, typedView } from './dtypes.ts'
+export { type SafetensorsArray, type SafetensorsDtype, TORCH_DTYPES, typedView } from './dtypes.ts'
 export { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './half.ts'
 export type { StoredTensorInfo } from './header.ts'
 export type { HttpOptions } from './http.ts'

@@ -13,7 +13,7 @@ import {
   type SafetensorsDtype,
   typedView,
 } from './dtypes.ts'
-import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './half.ts'
+import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16, requireFloat16Range } from './half.ts'
 import { maxHeaderBytes } from './header.ts'
 import { shorten } from './json.ts'
 
@@ -170,8 +170,11 @@ export function* encodeTensor(entry: LayoutEntry, view: ArrayBufferView): Genera
       continue
     }
     const output = new Uint16Array(piece.length)
-    if (to === 'F16') encodeFloat16(piece, output)
-    else encodeBfloat16(piece, output)
+    if (to === 'F16') {
+      requireFloat16Range(piece, label)
+      encodeFloat16(piece, output)
+    }
+    if (to === 'BF16') encodeBfloat16(piece, output)
     yield new Uint8Array(output.buffer)
   }
 }

@@ -7,8 +7,10 @@ import {
   loraLayers,
   parseLanguageModelConfig,
   Qwen2,
+  readTokenizerJson,
   TextTokenizer,
   type TokenizerJson,
+  withSpecialToken,
 } from '@ps3js/language-model'
 import { configJson, loadPretrained, PictureBatch, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
 import {
@@ -19,7 +21,6 @@ import {
   Linear,
   mean,
   openSafetensors,
-  type PretrainedFiles,
   type PretrainedOptions,
   Random,
   resolvePretrained,
@@ -28,7 +29,15 @@ import {
   TensorScope,
   tidy,
 } from '@ps3js/tensor'
-import { loadVilaHd, lowResFeatures, PictureAssistant, tokenIds, VilaHd } from '@ps3js/vila-hd'
+import {
+  loadVilaHd,
+  lowResFeatures,
+  PICTURE_TAG,
+  PictureAssistant,
+  stopIdsOf,
+  tokenIds,
+  VilaHd,
+} from '@ps3js/vila-hd'
 import { Connector } from '@ps3js/vila-hd-connector'
 import type { FineTuneConfig } from './config.ts'
 
@@ -59,7 +68,7 @@ type Opening = PretrainedOptions & { layers: LayerFactory | undefined }
 
 async function open(from: string, options: Opening): Promise<Opened> {
   const files = await resolvePretrained(from, options)
-  const tokenizer = await readTokenizer(files.subdirectory('llm'))
+  const tokenizer = await readTokenizerJson(files.subdirectory('llm'))
   return { assistant: await loadVilaHd(files, options), tokenizer }
 }
 
@@ -75,15 +84,15 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
   scope.track(whole)
   const tower = scope.track(await withoutText(whole))
   const files = await resolvePretrained((parts.languageModel ?? parts.tokenizer)!, options)
-  const tokenizer = await readTokenizer(files)
+  // A tokenizer of texts alone has no token for pictures yet.
+  const tokenizer = withSpecialToken(await readTokenizerJson(files), PICTURE_TAG)
   const spelling = new TextTokenizer(tokenizer)
   const llm = scope.track(
     parts.languageModelConfig === undefined
       ? await loadModel(files, { ...options, layers })
       : newLanguageModel(parts.languageModelConfig, seed, layers),
   )
-  const { eosId } = spelling
-  if (eosId === undefined) throw new ConfigError('the tokenizer names no eos_token, which ends an answer')
+  const stopIds = stopIdsOf(spelling)
   const { vision, trunk } = tower.config
   const connector = scope.track(
     new Connector({
@@ -99,7 +108,7 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
   if (parts.projectorWeights) await loadProjector(connector, parts.projectorWeights)
   else fitToFeatures(connector, tower, seed, parts.selectLayer)
   const ids = tokenIds(spelling, '\n')
-  requireVocabulary(llm, [eosId, ids.imageTokenId])
+  requireVocabulary(llm, [...stopIds, ids.imageTokenId])
   const model = new VilaHd(
     { vision_tower: tower, llm, mm_projector: connector },
     {
@@ -113,7 +122,7 @@ async function assemble(parts: Parts, seed: number, { layers, ...options }: Open
     },
   )
   scope.keep([tower, llm, connector])
-  const assistant = new PictureAssistant({ model, tokenizer: spelling, processor, stopIds: [eosId] })
+  const assistant = new PictureAssistant({ model, tokenizer: spelling, processor, stopIds })
   return { assistant, tokenizer }
 }
 
@@ -182,16 +191,4 @@ function requireVocabulary({ config: { vocabSize } }: Qwen2, ids: readonly numbe
   throw new ConfigError(
     `the tokenizer has a token ${beyond}, the language model a vocabulary of ${vocabSize}: they must fit`,
   )
-}
-
-async function readTokenizer(files: PretrainedFiles): Promise<TokenizerJson> {
-  if (!(await files.has('tokenizer.json'))) {
-    throw new CheckpointError(`there is no tokenizer.json in ${files.location}`)
-  }
-  const [config, template] = ['tokenizer_config.json', 'chat_template.jinja']
-  return {
-    tokenizer: await files.readJson('tokenizer.json'),
-    config: (await files.has(config)) ? await files.readJson(config) : undefined,
-    ...((await files.has(template)) && { chatTemplate: await files.readText(template) }),
-  }
 }

@@ -1,5 +1,5 @@
 // A whole fine-tuning run in a folder: what it begins from, that it learns, what it leaves, and that stopping changes nothing.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readLoraConfig } from '@ps3js/language-model'
@@ -11,6 +11,7 @@ import { expectNoLeak, largestDifference } from '../../../../tools/test-support.
 import type { StepLosses } from '../run/task.ts'
 import type { FineTuneConfigInput } from './config.ts'
 import { evaluateAnswers } from './evaluate.ts'
+import { openAssistant } from './model.ts'
 import { type FineTuningOptions, resumeFineTuning, startFineTuning } from './run.ts'
 import {
   drawQuestions,
@@ -221,6 +222,38 @@ describe('a fine-tuning run', PATIENCE, () => {
     await expect(stopping).rejects.toThrow(/abort/)
     await resumeFineTuning(again, { samples: options.samples })
     expect(await runFingerprint(again)).toEqual(await runFingerprint(run))
+  })
+
+  it('begins with a tokenizer of texts alone, whose texts end otherwise than its answers', async () => {
+    const { tokenizer, ...rest } = letterTokenizer()
+    const json = tokenizer as {
+      added_tokens: { content: string }[]
+      model: { vocab: Record<string, number> }
+    }
+    const added_tokens = json.added_tokens.filter(({ content }) => content !== '<image>')
+    const { '<image>': _, ...vocab } = json.model.vocab
+    const files = {
+      'tokenizer.json': { ...json, added_tokens, model: { ...json.model, vocab } },
+      'tokenizer_config.json': { eos_token: 'a', chat_template: rest.chatTemplate },
+    }
+    const folder = join(directory, 'texts-alone')
+    await mkdir(folder)
+    for (const [name, file] of Object.entries(files))
+      await writeFile(join(folder, name), JSON.stringify(file))
+    const parts = {
+      visionTower: join(base, 'vision_tower'),
+      languageModelConfig: tinyLanguage,
+      tokenizer: folder,
+    }
+    const { model } = tinyFineTuneConfig(base, { model: { parts } })
+    await expectNoLeak(async () => {
+      const { assistant } = await openAssistant(model, { seed: 0 })
+      const { tokenizer: whole, stopIds } = assistant
+      expect(whole.encode('<image>')).toEqual([63])
+      expect(assistant.model.config.imageTokenId).toBe(63)
+      expect(stopIds).toEqual([whole.idOf('<|im_end|>'), whole.idOf('a')])
+      assistant.dispose()
+    })
   })
 
   it('refuses what cannot be, and leaves nothing behind', async () => {
