@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { BACKENDS } from '../../../../tools/backends.ts'
 import { expectNoLeak } from '../../../../tools/test-support.ts'
 import { directoryStore } from './directory-store.ts'
-import { editTensors, withFile } from './recorded.fixture.ts'
+import { editJson, editTensors, withFile } from './recorded.fixture.ts'
 import { verify } from './run.ts'
 import type { FixtureStore } from './store.ts'
 
@@ -63,5 +63,21 @@ describe('what was tampered with', () => {
     // Logits are recorded along the greedy ids: wrong ids make them wrong, too.
     const along = tensor === 'greedy_ids' ? ['greedy_logits'] : []
     expect(wrong.map((output) => output.name)).toEqual([tensor, ...along])
+  })
+
+  it('lost tensors, and kinds that nobody knows', async () => {
+    const gone = editTensors((tensors) => {
+      tensors.delete('loss')
+    })
+    const lost = withFile(await STORES['language models']!(), 'qwen2-tied/tensors.safetensors', gone)
+    const { cases } = await verify(lost, { filter: 'qwen2-tied' })
+    expect(cases[0]!.outputs[0]!.detail).toBe('case.json lists loss, but tensors.safetensors lacks it')
+    const newer = editJson<{ kind: string }>((one) => {
+      one.kind = 'qwen3'
+    })
+    const strange = withFile(await STORES['language models']!(), 'qwen2-tied/case.json', newer)
+    const report = await verify(strange, { filter: 'qwen2-tied' })
+    expect(report).toMatchObject({ ok: false })
+    expect(report.cases[0]!.outputs[0]!.detail).toBe('this tool does not know cases of kind "qwen3"')
   })
 })

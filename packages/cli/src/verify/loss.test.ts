@@ -12,10 +12,10 @@ import { verify } from './run.ts'
 
 const folder = fileURLToPath(new URL('../../../contrastive-loss/fixtures', import.meta.url))
 
-/** Every recorded loss of pictures and captions; losses of other things lie beside them. */
+/** Every recorded loss. */
 const CASES = (await filesBelow(folder))
   .map((path) => path.split('/')[0]!)
-  .filter((name, i, all) => all.indexOf(name) === i && /^(siglip|clip|ps3|dist)_/.test(name))
+  .filter((name, i, all) => all.indexOf(name) === i && /^(siglip|clip|ps3|dist|token)_/.test(name))
 
 const renamed = (impl: string) =>
   editJson<{ impl: string }>((one) => {
@@ -59,6 +59,7 @@ describe('a recorded loss that was tampered with', () => {
     'ps3_loss_3scales',
     'ps3_loss_all_global',
     'dist_clip_local_2workers',
+    'token_selection_loss_0',
   ])('fails in each output of %s', async (name) => {
     const before = (await verify(await store(name))).cases[0]!
     for (const output of before.outputs) {

@@ -33,6 +33,7 @@ import {
   readLossInputs,
 } from './loss-records.ts'
 import { type CaseReport, caseReport, compare, failed, type OutputReport } from './report.ts'
+import { readRegions } from './selection-loss.ts'
 import { type FixtureStore, readJson, readTensors, requireWhole } from './store.ts'
 import { readTensor } from './vision-records.ts'
 
@@ -165,13 +166,7 @@ async function supervision(probabilities: readonly Tensor[], tensors: Safetensor
       isLocal: Array.from({ length: batch }, () => false),
     }
   }
-  const [, height, width] = tensors.info('gt_selection_maps').shape as [number, number, number]
-  const maps = await tensors.readFloat32('gt_selection_maps')
-  const regions = Array.from({ length: batch }, (_, i) => ({
-    height,
-    width,
-    data: maps.subarray(i * height * width, (i + 1) * height * width),
-  }))
+  const regions = await readRegions(tensors)
   const grids = probabilities.map(({ shape }) => ({ height: shape[1]!, width: shape[2]! }))
   const isGlobal = tensors.has('is_global_text') ? await tensors.readFloat32('is_global_text') : []
   const isLocal = regions.map((_, i) => !isGlobal[i])

@@ -11,6 +11,7 @@ import { replayPreprocess } from './preprocess.ts'
 import { replayQwen2 } from './qwen2.ts'
 import { type CaseReport, caseReport, failed, type VerifyReport } from './report.ts'
 import { replaySchedules } from './schedules.ts'
+import { replaySelectionLoss } from './selection-loss.ts'
 import { replaySizes } from './sizes.ts'
 import { below, type FixtureStore, readJson } from './store.ts'
 import { replayText, replayTextModel } from './text.ts'
@@ -46,10 +47,11 @@ interface ReplayOptions {
 export const caseKind = async (store: FixtureStore) =>
   (await readJson<{ kind?: string }>(store, 'case.json')).kind
 
-/** Other losses are recorded under the same kind, with other tensors. */
-async function isContrastiveLoss(store: FixtureStore): Promise<boolean> {
+/** Several losses are recorded under the same kind, each with tensors of its own. */
+const isLossOf = (input: string) => async (names: readonly string[], store: FixtureStore) => {
+  if (!names.includes('case.json')) return false
   const { kind, tensors = {} } = await readJson<Partial<LossCase>>(store, 'case.json')
-  return kind === 'loss' && 'image_features' in tensors
+  return kind === 'loss' && input in tensors
 }
 
 /** Kinds of case.json that say all there is to know. */
@@ -74,10 +76,8 @@ const kinds: readonly Kind[] = [
     matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === 'train_step',
     replay: (store, { wants }) => replayTrainStep(store, wants),
   },
-  {
-    matches: async (names, store) => names.includes('case.json') && (await isContrastiveLoss(store)),
-    replay: replayLoss,
-  },
+  { matches: isLossOf('image_features'), replay: replayLoss },
+  { matches: isLossOf('probs.1'), replay: replaySelectionLoss },
   ...Object.entries(ALONE).map(
     ([kind, replay]): Kind => ({
       matches: async (names, store) => names.includes('case.json') && (await caseKind(store)) === kind,
@@ -92,6 +92,9 @@ const kinds: readonly Kind[] = [
     replay: replayTokenizers,
   },
 ]
+
+/** What `nodeKinds` are for: left out where they are not given. */
+const NODE_ONLY: ReadonlySet<string | undefined> = new Set(['boxes'])
 
 const SUFFIXES = ['', OWN, RECORDED]
 
@@ -151,7 +154,9 @@ async function kindOf(
   known: readonly Kind[],
 ): Promise<Kind | undefined> {
   for (const kind of known) if (await kind.matches(names, store)) return kind
-  return undefined
+  const recorded = names.includes('case.json') && (await caseKind(store))
+  if (recorded === false || NODE_ONLY.has(recorded)) return undefined
+  throw new ConfigError(`this tool does not know cases of kind "${recorded}"`)
 }
 
 async function* replayFamily(
