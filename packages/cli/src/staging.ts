@@ -52,7 +52,8 @@ async function removeEmpty(directory: string, outermost: string): Promise<void> 
   }
 }
 
-async function requireDirectoryOrNothing(place: string): Promise<void> {
+/** @throws ResourceError where something lies at `place` that is no directory */
+export async function requireDirectoryOrNothing(place: string): Promise<void> {
   const found = await stat(place).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw fileError(error, 'write into', place)

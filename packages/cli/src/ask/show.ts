@@ -23,7 +23,7 @@ export interface Shown {
   flags: LookFlags
 }
 
-/** Writes a folder for each picture, all of them or none. Returns the pages' paths. */
+/** Writes a folder for each picture that was looked at closely, all of them or none. Returns the pages' paths. */
 export async function writeReports(
   directory: string,
   { paths, images, question, answered, flags }: Shown,
@@ -32,6 +32,7 @@ export async function writeReports(
   backend: BackendInfo,
   { signal }: Pick<CliContext, 'signal'>,
 ): Promise<string[]> {
+  if (answered.looks.length === 0) return []
   const folders = outputFolders(paths)
   const section = {
     question,

@@ -1,5 +1,5 @@
 // `ps3 ask` and `ps3 chat` from the command line to the answer, the report and the errors.
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory, useBackend } from '@ps3js/tensor'
@@ -70,6 +70,31 @@ describe('ps3 ask', () => {
     })
   })
 
+  it('makes no report of what was not looked at, and says so', async () => {
+    await inTempDir(async (directory) => {
+      const show = join(directory, 'shown')
+      const args = ['ask', squarePicture, 'what?', '--looks', '0', '--show', show, ...base()]
+      const { status, stdout, stderr } = await ps3(args)
+      expect(status).toBe(0)
+      expect(stdout).not.toBe('\n')
+      expect(stderr).toContain(`${show}: nothing to show`)
+      expect(await filesBelow(directory)).toEqual([])
+    })
+  })
+
+  it('tells the answer where its report cannot be written', async () => {
+    await inTempDir(async (directory) => {
+      const show = join(directory, 'shown')
+      // In the way of one of the report's files.
+      await mkdir(join(show, 'report.html', 'taken'), { recursive: true })
+      const args = ['ask', squarePicture, 'what?', '--show', show, '--json', ...base()]
+      const { status, stdout, stderr } = await ps3(args)
+      expect(status).toBe(1)
+      expect(stderr).toContain('report.html')
+      expect(JSON.parse(stdout).answer).toBe((await asked([squarePicture, 'what?'])).answer)
+    })
+  })
+
   it('takes every control from options, else from the environment', async () => {
     const patches = async (args: string[], environment: Record<string, string> = {}) =>
       (await withEnvironment(environment, () => asked([squarePicture, '?', ...args]))).pictures[0]?.patches
@@ -92,6 +117,9 @@ describe('ps3 ask', () => {
     [[squarePicture, 'an <image> too many'], '2 picture tags for 1 pictures'],
     [[squarePicture, 'x'.repeat(2000)], 'more than the 1024 positions'],
     [['missing.png', 'what?'], 'missing.png'],
+    [[squarePicture, widePicture], 'is a file: the question comes last'],
+    [[squarePicture, ' '], 'the question, which comes last, is empty'],
+    [[squarePicture, 'what?', '--show', squarePicture], 'there is a file in its place'],
     [[squarePicture, 'what?', '--smooth', 'maybe'], '--smooth maybe: give true, false'],
     [[squarePicture, 'what?', '--temperature', 'hot'], '--temperature hot: give a number'],
     [[squarePicture, 'what?', '--mode', 'sideways'], '--mode sideways: there are after-prompt, after-image'],
@@ -119,11 +147,12 @@ describe('ps3 chat', () => {
 
   it('goes on after a question that cannot be answered', async () => {
     const { status, stdout, stderr } = await talk(
-      ['a <image> too many', '/image missing.png', 'what?'],
+      ['a <image> too many', '/image missing.png', '/image', 'what?'],
       [widePicture],
     )
     expect(stderr).toContain('ps3: 2 picture tags for 1 pictures')
     expect(stderr).toContain('missing.png')
+    expect(stderr).toContain('/image FILE adds a picture')
     expect(status).toBe(0)
     expect(stdout).toBe(`${(await asked([widePicture, 'what?'])).answer}\n`)
   })

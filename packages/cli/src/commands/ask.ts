@@ -1,15 +1,17 @@
 // `ps3 ask IMAGE… QUESTION`: pictures and a question in, the answer out as it comes.
 
-import { decodeImage } from '@ps3js/ps3-encoder'
+import { existsSync } from 'node:fs'
+import { decodeImage, type RgbImage } from '@ps3js/ps3-encoder'
 import { InvalidArgumentError, useBackend } from '@ps3js/tensor'
 import type { Command } from 'commander'
-import { answerWatched, billRows, savings } from '../ask/answering.ts'
+import { type Answered, answerWatched, billRows, savings } from '../ask/answering.ts'
 import { type AnswerFlags, addAnswerOptions, loadAssistant, samplingOptions } from '../ask/assistant.ts'
 import { type LookFlags, lookOptions } from '../ask/look-flags.ts'
 import { writeReports } from '../ask/show.ts'
 import type { CliContext } from '../context.ts'
 import { peakMemory } from '../encode/summary.ts'
 import { formatDuration, formatTable } from '../format.ts'
+import { requireDirectoryOrNothing } from '../staging.ts'
 
 type AskFlags = AnswerFlags & LookFlags & { show?: string; json?: boolean }
 
@@ -29,6 +31,11 @@ export function registerAsk(program: Command, context: CliContext): void {
           'name at least one picture before the question, as in: ps3 ask sign.jpg "What does it say?"',
         )
       }
+      if (question.trim() === '') throw new InvalidArgumentError('the question, which comes last, is empty')
+      if (existsSync(question)) {
+        throw new InvalidArgumentError(`${question} is a file: the question comes last, behind all pictures`)
+      }
+      if (flags.show) await requireDirectoryOrNothing(flags.show)
       await ask(paths, question, flags, command, context)
     })
 }
@@ -43,47 +50,46 @@ async function ask(
   const { progress, signal, stdout, stderr } = context
   const look = lookOptions(flags, command)
   const backend = await useBackend(flags.backend)
+  const images: RgbImage[] = []
+  for (const path of paths) {
+    progress.step(`reading ${path}`)
+    images.push(await decodeImage(path, { signal }))
+  }
   const { assistant, name } = await loadAssistant(flags, context)
   const chat = assistant.chat({ system: flags.system })
   try {
-    const images = []
-    for (const path of paths) {
-      progress.step(`reading ${path}`)
-      images.push(await decodeImage(path, { signal }))
-    }
     const options = { ...samplingOptions(flags), look }
     const print = flags.json ? () => {} : stdout
     const answered = await answerWatched(chat, [...images, question], options, context, print)
-    const { text, finish, bill, looks, stages, firstTokenMs, totalMs } = answered
     if (!flags.json) stdout('\n')
     const shown = { paths, images, question, answered, flags }
-    const pages = flags.show ? await writeReports(flags.show, shown, assistant, name, backend, context) : []
-    progress.clear()
-    if (flags.json) {
-      const pictures = looks.map(({ tokens, selection, standIn }, i) => {
-        return { picture: paths[i], tokens, patches: selection.indices.map(({ length }) => length), standIn }
-      })
-      const times = { firstTokenMs, totalMs, stages }
-      const all = {
-        answer: text,
-        finish,
-        tokens: bill,
-        pictures,
-        ...times,
-        peakMemoryBytes: peakMemory(),
-        pages,
-      }
-      stdout(`${JSON.stringify(all)}\n`)
-      return
+    let pages: string[] = []
+    try {
+      if (flags.show) pages = await writeReports(flags.show, shown, assistant, name, backend, context)
+    } finally {
+      // What was answered is told also where the report of it cannot be written.
+      progress.clear()
+      if (flags.json) stdout(`${JSON.stringify({ ...summary(answered, paths), pages })}\n`)
+      else stderr(billOf(answered))
     }
-    stderr(formatTable(billRows(bill)))
-    if (savings(bill)) stderr(`${savings(bill)}\n`)
-    stderr(
-      `first token after ${formatDuration(firstTokenMs)}, ${bill.answer} tokens in ${formatDuration(totalMs)}\n`,
-    )
-    for (const page of pages) stderr(`${page}\n`)
+    for (const page of flags.json ? [] : pages) stderr(`${page}\n`)
+    if (flags.show && pages.length === 0)
+      stderr(`${flags.show}: nothing to show, as no picture was looked at closely\n`)
   } finally {
     chat.dispose()
     assistant.dispose()
   }
+}
+
+function summary({ text, finish, bill, looks, ...times }: Answered, paths: readonly string[]) {
+  const pictures = looks.map(({ tokens, selection, standIn }, i) => {
+    return { picture: paths[i], tokens, patches: selection.indices.map(({ length }) => length), standIn }
+  })
+  return { answer: text, finish, tokens: bill, pictures, ...times, peakMemoryBytes: peakMemory() }
+}
+
+function billOf({ bill, firstTokenMs, totalMs }: Answered): string {
+  const saved = savings(bill)
+  const times = `first token after ${formatDuration(firstTokenMs)}, ${bill.answer} tokens in ${formatDuration(totalMs)}`
+  return `${formatTable(billRows(bill))}${saved && `${saved}\n`}${times}\n`
 }

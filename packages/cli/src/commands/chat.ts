@@ -1,7 +1,7 @@
 // `ps3 chat IMAGE…`: question after question about the same pictures; what was seen and read is kept.
 
 import { createInterface } from 'node:readline'
-import { decodeImage } from '@ps3js/ps3-encoder'
+import { decodeImage, type RgbImage } from '@ps3js/ps3-encoder'
 import { PS3Error, useBackend } from '@ps3js/tensor'
 import type { PictureChat, QuestionPart } from '@ps3js/vila-hd'
 import type { Command } from 'commander'
@@ -23,11 +23,11 @@ export function registerChat(program: Command, context: CliContext): void {
   addAnswerOptions(command).action(async (paths: string[], flags: ChatFlags) => {
     const look = lookOptions(flags, command)
     await useBackend(flags.backend)
+    const images: RgbImage[] = []
+    for (const path of paths) images.push(await decodeImage(path, { signal: context.signal }))
     const { assistant } = await loadAssistant(flags, context)
     const chat = assistant.chat({ system: flags.system })
     try {
-      const images = []
-      for (const path of paths) images.push(await decodeImage(path, { signal: context.signal }))
       context.progress.clear()
       await converse(chat, images, { ...samplingOptions(flags), look }, context)
     } finally {
@@ -68,6 +68,7 @@ async function converse(
       const within = AbortSignal.any([signal, answering.signal])
       try {
         if (file) pending.push(await decodeImage(file, { signal: within }))
+        else if (text === '/image') stderr(HELP)
         else if (text !== '') {
           const answered = await answerWatched(
             chat,

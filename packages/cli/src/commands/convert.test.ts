@@ -178,9 +178,37 @@ describe('ps3 convert --quantize', () => {
         const { weight } = model.model.layers[0]!.self_attn.q_proj as unknown as { weight: Parameter }
         expect(weight.byteLength).toBe(64 * 64 * bytes)
         model.dispose()
+        if (format.startsWith('int')) return
+        const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))
+        expect(config.torch_dtype ?? config.dtype).toBe(format === 'bf16' ? 'bfloat16' : 'float16')
       })
     },
   )
+
+  it('refuses weights that are not finite, or quantised already, and models of several parts', async () => {
+    await inTempDir(async (directory) => {
+      const [bad, packed, whole] = ['bad', 'packed', 'whole'].map((name) => join(directory, name)) as string[]
+      const out = join(directory, 'out')
+      await cp(language, bad!, { recursive: true })
+      const weights = await readFile(join(bad!, 'model.safetensors'))
+      weights.fill(0xff, weights.length / 2)
+      await writeFile(join(bad!, 'model.safetensors'), weights)
+      await convert(language, packed!, '--quantize', 'int8')
+      await mkdir(join(whole!, 'llm'), { recursive: true })
+      await cp(join(language, 'config.json'), join(whole!, 'llm/config.json'))
+      const before = await filesBelow(directory)
+      for (const [args, message] of [
+        [[bad!, out, '--quantize', 'int4'], 'holds NaN or infinite values'],
+        [[packed!, out, '--dtype', 'bf16'], 'are quantised: convert the checkpoint that they were made from'],
+        [[whole!, out, '--quantize', 'int8'], 'is a whole VILA-HD: convert its parts one by one'],
+      ] as const) {
+        const { status, stderr } = await ps3(['convert', ...args])
+        expect(stderr).toContain(message)
+        expect(status).not.toBe(0)
+      }
+      expect(await filesBelow(directory)).toEqual(before)
+    })
+  })
 
   it('refuses models of other kinds and contradictions, and leaves nothing behind', async () => {
     await inTempDir(async (directory) => {

@@ -5,10 +5,13 @@ import { mkdir } from 'node:fs/promises'
 import { type QuantizedFormat, quantizedConfig, quantizedTensors } from '@ps3js/language-model'
 import { fromOpenClip, isOpenClip, toOpenClip } from '@ps3js/ps3-encoder'
 import {
+  ConfigError,
+  InvalidArgumentError,
   openCheckpoint,
   type PretrainedFiles,
   ResourceError,
   type TensorToWrite,
+  TORCH_DTYPES,
   type WrittenShards,
   writeFileAtomic,
   writeSharded,
@@ -53,6 +56,8 @@ export async function convertCheckpoint(
   directory: string,
   { dtype, quantize, maxShardBytes, to, signal, onProgress }: ConvertOptions,
 ): Promise<WrittenShards> {
+  // Refuses what cannot be before anything is read or written.
+  const config = await changedConfig(files, { dtype, quantize })
   const checkpoint = await openCheckpoint(files, { signal })
   try {
     const names = checkpoint.names()
@@ -61,8 +66,6 @@ export async function convertCheckpoint(
       const { dtype: stored, shape } = checkpoint.info(name)
       return [rename(name), { dtype: stored, shape, data: () => checkpoint.readTyped(name, signal) }]
     })
-    // Refuses other models before anything is written.
-    const config = quantize && quantizedConfig(await files.readJson('config.json'), quantize)
     const tensors = quantize ? quantizedTensors(checkpoint, quantize, signal) : asStored
     const written = await writeSharded(directory, tensors, { dtype, maxShardBytes, signal, onProgress })
     for (const name of COMPANIONS) {
@@ -74,6 +77,31 @@ export async function convertCheckpoint(
   } finally {
     await checkpoint.close()
   }
+}
+
+/** The configuration of the copy, where it differs from the original's: it says how numbers are stored. */
+async function changedConfig(
+  files: PretrainedFiles,
+  { dtype, quantize }: Pick<ConvertOptions, 'dtype' | 'quantize'>,
+): Promise<object | undefined> {
+  const parts = ['llm', 'vision_tower', 'mm_projector']
+  if (await files.subdirectory(parts[0]!).has('config.json')) {
+    throw new InvalidArgumentError(
+      `${files.location} is a whole VILA-HD: convert its parts one by one (${parts.join(', ')}), and copy the rest`,
+    )
+  }
+  if (!(await files.has('config.json'))) return undefined
+  const json = await files.readJson('config.json')
+  if (quantize) return quantizedConfig(json, quantize)
+  if (!dtype || typeof json !== 'object' || json === null) return undefined
+  const quantized = (json as { quantization_config?: unknown }).quantization_config
+  if (quantized) {
+    throw new ConfigError(
+      `the weights of ${files.location} are quantised: convert the checkpoint that they were made from`,
+    )
+  }
+  const names = ['torch_dtype', 'dtype'].filter((name) => name in json)
+  return { ...json, ...Object.fromEntries(names.map((name) => [name, TORCH_DTYPES[dtype]])) }
 }
 
 function renaming(from: Layout, to: Layout | undefined): (name: string) => string {
