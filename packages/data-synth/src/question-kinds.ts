@@ -1,7 +1,7 @@
 // The kinds of questions: each makes one of its kind, or null where the picture has none.
 import type { Random } from '@ps3js/tensor'
 import type { PictureKind } from './options.ts'
-import type { Scene } from './question-names.ts'
+import { isCalled, type Scene } from './question-names.ts'
 import { pick } from './splits.ts'
 import type { SynthObject } from './types.ts'
 
@@ -106,16 +106,16 @@ function counting(scene: Scene, random: Random): Drafted | null {
   const count = pick(random, COUNTS)
   // Of some things with writing there is always one: a clock, a title.
   const kinds = [...new Set(scene.objects.filter(({ text }) => text === '').map(({ kind }) => kind))]
-  const fitting = kinds.filter((kind) => indicesOf(scene, (one) => one.kind === kind).length === count)
+  const fitting = kinds.filter((kind) => indicesOf(scene, (one) => isCalled(one, kind)).length === count)
   const kept = KEPT[scene.pictures]?.[count - 1] ?? 1
   if (fitting.length === 0 || random.uniform() > kept) return null
   const kind = pick(random, fitting)
-  const about = indicesOf(scene, (one) => one.kind === kind)
+  const about = indicesOf(scene, (one) => isCalled(one, kind))
   return {
     question: `How many ${plural(kind)} are there?`,
     answer: String(count),
     about,
-    others: random.shuffle(indicesOf(scene, (one) => one.kind !== kind)),
+    others: random.shuffle(indicesOf(scene, (one) => !isCalled(one, kind))),
     needs: Math.max(...about.map(scene.seenAt)),
   }
 }
@@ -127,7 +127,7 @@ function comparing(scene: Scene, random: Random): Drafted | null {
   const first = objects[i]
   if (!first) return null
   const isAlone = ({ kind, color }: SynthObject) =>
-    indicesOf(scene, (one) => one.kind === kind && one.color === color).length === 1
+    indicesOf(scene, (one) => isCalled(one, kind) && one.color === color).length === 1
   const partners = indicesOf(
     scene,
     (one) => one.kind === first.kind && one.color !== first.color && isAlone(one),

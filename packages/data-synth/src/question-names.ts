@@ -37,17 +37,19 @@ export function nameObjects(pictures: PictureKind, objects: readonly SynthObject
     const [x1, y1, x2, y2] = objects[i]!.box
     return minResolution(longSide, Math.min(x2 - x1, y2 - y1), MIN_OBJECT_PIXELS)
   }
-  const tally = (keyOf: (object: SynthObject, i: number) => string) => {
+  const tally = (keyOf: (object: SynthObject, i: number) => unknown) => {
     const keys = objects.map(keyOf)
-    const counts = new Map<string, number>()
-    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)
-    return (i: number) => counts.get(keys[i]!) === 1
+    const isAlone = objects.map(
+      ({ kind }, i) =>
+        objects.filter((other, j) => keys[j] === keys[i] && isCalled(other, kind)).length === 1,
+    )
+    return (i: number) => isAlone[i]!
   }
   const alone = {
-    kind: tally(({ kind }) => kind),
-    look: tally(({ kind, color }) => `${kind}|${color}`),
-    text: tally(({ kind, text }) => `${kind}|${text}`),
-    part: tally(({ kind }, i) => `${kind}|${hosts[i]}`),
+    kind: tally(() => true),
+    look: tally(({ color }) => color),
+    text: tally(({ text }) => text),
+    part: tally((_, i) => hosts[i]),
   }
   const look = (i: number): Name | null => {
     const { color, kind } = objects[i]!
@@ -70,6 +72,10 @@ export function nameObjects(pictures: PictureKind, objects: readonly SynthObject
   }
   return { pictures, objects, longSide, hosts, seenAt, nameOf }
 }
+
+/** Whether an object may be called by a kind's name: a street sign is a sign, too. */
+export const isCalled = ({ kind }: SynthObject, name: string): boolean =>
+  kind === name || kind.endsWith(` ${name}`)
 
 const areaOf = ([x1, y1, x2, y2]: Box) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1)
 

@@ -82,6 +82,45 @@ describe('askQuestions', () => {
       }
   })
 
+  it('takes a name for whatever may be called by it: a shop sign is a sign', () => {
+    const at = (i: number): Box => [100 * i, 0, 100 * i + 40 + 20 * i, 40 + 20 * i]
+    const objects = ['sign', 'shop sign', 'sign', 'street sign'].map(
+      (kind, i): SynthObject => ({
+        box: at(i),
+        kind,
+        color: ['red', 'red', 'green', 'blue'][i]!,
+        text: ['TRAM', 'TEA', 'STOP', 'NORTH'][i]!,
+        caption: kind,
+        minResolution: 300,
+        split: 'train',
+      }),
+    )
+    const random = pictureRandom(9, 0)
+    const rows = askQuestions(objects, { kind: 'scenes', random, count: 40, longSide: SIZE })
+    const questions = rows.map(({ question }) => question)
+    expect(questions).toContain('What does the green sign say?')
+    expect(questions).toContain('What does the shop sign say?')
+    for (const question of questions) {
+      expect(question).not.toMatch(/the red sign|the sign (say|on)|the blue sign/)
+      if (question.startsWith('Which sign')) expect(question).not.toContain('red')
+    }
+  })
+
+  it('asks nothing that is too fine for the picture, and never about white on white paper', () => {
+    const random = pictureRandom(6, 0)
+    const { objects } = drawMarks({ random, size: 512 })
+    const fine = objects.filter(({ minResolution }) => minResolution > 512)
+    expect(fine.length).toBeGreaterThan(0)
+    const rows = askQuestions(objects, { kind: 'marks', random, count: 60, longSide: 512 })
+    expect(rows.length).toBeGreaterThan(20)
+    for (const { kind, boxes } of rows)
+      if (kind === 'word' || kind === 'number')
+        expect(fine.some(({ box }) => equal(box, boxes[0]!))).toBe(false)
+    const bars = asked.flatMap((one) => one.objects).filter(({ kind }) => kind === 'bar' || kind === 'swatch')
+    expect(bars.length).toBeGreaterThan(0)
+    expect(bars.filter(({ color }) => color === 'white')).toEqual([])
+  })
+
   it('says where a part is to be found', () => {
     const rows = asked.filter(({ kind }) => kind === 'marks').flatMap((one) => one.rows)
     const parts = rows.filter(({ question }) => question.includes(' on the ') && !question.includes(' that '))
@@ -165,8 +204,8 @@ describe('a reader without eyes', () => {
     const rows: SynthQuestion[] = []
     for (let i = 0; rows.length < 4000; i++) {
       const random = pictureRandom(31, i)
-      const { objects } = drawMarks({ random, size: 512 })
-      rows.push(...askQuestions(objects, { kind: 'marks', random, count: 12, longSide: 512 }))
+      const { objects } = drawMarks({ random, size: 1000 })
+      rows.push(...askQuestions(objects, { kind: 'marks', random, count: 12, longSide: 1000 }))
     }
     for (const kind of QUESTIONS_ABOUT.marks) {
       const of = rows.filter((row) => row.kind === kind)

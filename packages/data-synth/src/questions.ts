@@ -58,7 +58,9 @@ export function askQuestions(objects: readonly SynthObject[], options: AskOption
   for (let tries = TRIES * count; tries > 0 && asked.size < count; tries--) {
     const kind = kinds[random.integer(kinds.length)]!
     const draft = MAKERS[kind](scene, random)
-    const needed = draft && RESOLUTIONS.find((resolution) => resolution >= draft.needs)
+    // What is too fine for the picture itself cannot be told at any resolution.
+    const isShown = draft && draft.needs <= longSide
+    const needed = isShown && RESOLUTIONS.find((resolution) => resolution >= draft.needs)
     if (!needed || asked.has(draft.question)) continue
     asked.set(draft.question, { ...rowOf(draft, objects), kind, minResolution: needed })
   }

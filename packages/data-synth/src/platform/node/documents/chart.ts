@@ -76,14 +76,14 @@ function bars(page: Page, area: Area, names: readonly string[]): void {
   }
   rule(page, { x: plot.x, y: plot.y + plot.height, width: plot.width, height: stage.px(5) })
   const step = plot.width / names.length
-  const used: ColorName[] = ['white']
+  const used: ColorName[] = []
   for (const [i, name] of names.entries()) {
     const value = pickText(random, split, () =>
       String(Math.round(lowest + (highest - lowest) * stage.between(0.12, 0.9))),
     )
     const height = (plot.height * (Number(value) - lowest)) / (highest - lowest)
     const bar = { x: plot.x + step * (i + 0.25), y: plot.y + plot.height - height, width: step * 0.5, height }
-    const color = pickColor(stage, 'bar', used)
+    const color = pickColor(stage, 'bar', ['white'], used)
     used.push(color)
     const shade = shadeOf(random, color)
     const centre = bar.x + bar.width / 2
@@ -136,12 +136,12 @@ function pie(page: Page, area: Area, names: readonly string[]): void {
   const { stage, size } = page
   const radius = Math.min(area.width * 0.42, area.height * 0.32)
   const [cx, cy] = [area.x + area.width / 2, area.y + radius]
-  const used: ColorName[] = ['white']
+  const used: ColorName[] = []
   if (names.length < 2) return
   const shares = pickText(stage.random, stage.split, (random) => percentages(random, names.length)).split(' ')
   let angle = 2 * Math.PI * stage.random.uniform()
   for (const [i, name] of names.entries()) {
-    const color = pickColor(stage, 'swatch', used)
+    const color = pickColor(stage, 'swatch', ['white'], used)
     used.push(color)
     const shade = shadeOf(stage.random, color)
     const next = angle + (2 * Math.PI * Number(shares[i])) / 100

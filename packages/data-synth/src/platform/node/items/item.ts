@@ -12,11 +12,20 @@ export interface Item {
   paint: (ctx: Context, area: Area, color: Rgb) => void
 }
 
-/** A colour for an object of a kind. `except`: colours that would vanish on what lies behind. */
-export function pickColor(stage: Stage, kind: string, except: readonly ColorName[] = []): ColorName {
-  const colors = colorsOf(kind, stage.split, except)
-  // Only held-out objects, of two colours, may find both excepted.
-  return pick(stage.random, colors.length > 0 ? colors : colorsOf(kind, stage.split))
+/**
+ * A colour for an object of a kind.
+ * @param except colours that would vanish on what lies behind
+ * @param used colours that come again only when there are no others
+ */
+export function pickColor(
+  { random, split }: Stage,
+  kind: string,
+  except: readonly ColorName[] = [],
+  used: readonly ColorName[] = [],
+): ColorName {
+  // Held-out objects have two colours, which may both be excepted.
+  const choices = [[...except, ...used], except, []].map((without) => colorsOf(kind, split, without))
+  return pick(random, choices.find((colors) => colors.length > 0)!)
 }
 
 /** Adds an item that fills the area. `except`: colours that would vanish on what lies behind. */
