@@ -6,10 +6,12 @@ import { askQuestions, drawMarks, pictureRandom } from '@ps3js/data-synth'
 
 const SPECIAL = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', '<image>']
 const ROLES = ['system', 'user', 'assistant']
+/** As things of other pictures are named: "the sign that says OPEN". */
+const NAMING = [' that', ' says']
 
 /** Words in lower-case letters, with a capital at most, as they stand in questions and answers: with a space before or not. */
 function words(pictures) {
-  const found = new Set(ROLES)
+  const found = new Set([...ROLES, ...NAMING])
   for (const split of ['train', 'heldout'])
     for (let i = 0; i < pictures; i++) {
       const random = pictureRandom(17, i)
