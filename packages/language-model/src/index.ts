@@ -2,6 +2,7 @@
 
 export { type LanguageModelConfig, languageModelConfigJson, parseLanguageModelConfig } from './config.ts'
 export {
+  checkGeneration,
   type GeneratedToken,
   type GenerateOptions,
   type GenerationPart,

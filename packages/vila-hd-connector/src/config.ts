@@ -22,6 +22,26 @@ export interface ConnectorConfig {
   numScales: number
 }
 
+/** @throws ConfigError for a field that is out of its range */
+export function checkConfig(config: ConnectorConfig): void {
+  const { visionWidth, hiddenSize, promptWidth = visionWidth, promptHead, positionGrid, numScales } = config
+  const counts = {
+    visionWidth,
+    hiddenSize,
+    promptWidth,
+    positionGrid: positionGrid ?? 1,
+    numScales: numScales + 1,
+  }
+  const wrong = Object.entries(counts).find(([, value]) => !(Number.isInteger(value) && value >= 1))
+  if (wrong) {
+    const [name] = wrong as [keyof ConnectorConfig, number]
+    const least = name === 'numScales' ? 0 : 1
+    throw new ConfigError(`${name} is ${config[name]}; it must be an integer of at least ${least}`)
+  }
+  if (promptHead === null || promptHead === 'linear' || promptHead === 'mlp') return
+  throw new ConfigError(`promptHead is ${promptHead}; there are linear, mlp and null`)
+}
+
 /** The layers of a projector. */
 export interface ProjectorForm {
   /** Patches along each side of the block that becomes one token. */

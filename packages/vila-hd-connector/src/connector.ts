@@ -20,7 +20,7 @@ import {
   zerosInitializer,
 } from '@ps3js/tensor'
 import { blocksOf, completeCells, type GridSize, tokenGrid, window } from './blocks.ts'
-import { type ConnectorConfig, type ProjectorForm, projectorForm } from './config.ts'
+import { type ConnectorConfig, checkConfig, type ProjectorForm, projectorForm } from './config.ts'
 import { project, projectorLayers } from './projector.ts'
 import { createPromptHead, type PromptHead } from './prompt-head.ts'
 
@@ -47,9 +47,14 @@ export class Connector extends Module {
   readonly config: ConnectorConfig
   readonly #form: ProjectorForm
 
-  /** Builds the connector without values: follow with `initialize(seed)` or `loadStateDict(...)`. */
+  /**
+   * Builds the connector without values: follow with `initialize(seed)` or `loadStateDict(...)`.
+   *
+   * @throws ConfigError for a configuration that none can have
+   */
   constructor(config: ConnectorConfig) {
     super()
+    checkConfig(config)
     const { projectorType, visionWidth, hiddenSize, promptHead, promptWidth = visionWidth } = config
     this.config = config
     this.#form = projectorForm(projectorType, visionWidth, hiddenSize)

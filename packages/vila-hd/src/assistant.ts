@@ -47,7 +47,7 @@ export class PictureAssistant implements ChatParts {
 export function tokenIds(
   tokenizer: TextTokenizer,
   pictureEnd: string,
-): Pick<VilaHdConfig, 'imageTokenId' | 'pictureEndIds' | 'promptEndIds'> {
+): Pick<VilaHdConfig, 'imageTokenId' | 'pictureEndIds' | 'promptStartIds' | 'promptEndIds'> {
   const imageTokenId = tokenizer.idOf(PICTURE_TAG)
   if (imageTokenId === undefined) {
     throw new ConfigError(
@@ -55,9 +55,11 @@ export function tokenIds(
     )
   }
   const after = behind(QUESTION, tokenizer.renderChat([QUESTION]))
+  const between = behind(ANSWER, tokenizer.renderChat([QUESTION, ANSWER, NEXT]))
   return {
     imageTokenId,
     pictureEndIds: tokenizer.encode(pictureEnd),
+    promptStartIds: tokenizer.encode(between.slice(0, between.lastIndexOf(NEXT.content))),
     promptEndIds: tokenizer.encode(after.trim()),
   }
 }
@@ -79,6 +81,7 @@ export function stopIdsOf(tokenizer: TextTokenizer): number[] {
 }
 
 const QUESTION: ChatMessage = { role: 'user', content: 'Here is a question.' }
+const NEXT: ChatMessage = { role: 'user', content: 'This is another one.' }
 const ANSWER: ChatMessage = { role: 'assistant', content: 'And that was an answer.' }
 
 const behind = ({ content }: ChatMessage, rendered: string) =>

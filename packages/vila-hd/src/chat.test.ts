@@ -1,9 +1,10 @@
 // Conversations: what is said is what the template and the pictures make of it, and stays as it was when nothing came of it.
+import { TextTokenizer } from '@ps3js/language-model'
 import { useBackend } from '@ps3js/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { expectNoLeak } from '../../../tools/test-support.ts'
-import { picture, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
-import { type PictureAssistant, PictureReader } from './index.ts'
+import { byteTokenizer, picture, tinyAssistant } from '../../../tools/tiny-vila-hd.ts'
+import { type PictureAssistant, PictureChat, PictureReader, questionRange } from './index.ts'
 
 describe('a conversation', () => {
   let assistant: PictureAssistant
@@ -71,6 +72,28 @@ describe('a conversation', () => {
       await chat.answer('still there?', { maxTokens: 2 })
       expect(chat.messages).toHaveLength(4)
     })
+  })
+
+  it('goes on after an answer that spells the tag of a picture', async () => {
+    class Odd extends TextTokenizer {
+      override decode = (ids: readonly number[]) => 'so <image> '.repeat(ids.length)
+    }
+    const { model, processor, stopIds } = assistant
+    using chat = new PictureChat({ model, processor, stopIds, tokenizer: new Odd(byteTokenizer()) })
+    expect(await chat.answer([picture(1), 'what?'], { maxTokens: 1 })).toContain('<image>')
+    expect(chat.messages.at(-1)!.content).not.toContain('<image>')
+    await chat.answer('and?', { maxTokens: 1 })
+    expect(chat.messages).toHaveLength(4)
+  })
+
+  it('steers by a later question alone, not by the answer before it', () => {
+    const { model, tokenizer } = assistant
+    const turns = ['<image>red?', 'A long answer', 'and blue?'].map((content, i) => ({
+      role: i % 2 ? 'assistant' : 'user',
+      content,
+    }))
+    const ids = tokenizer.encodeChat(turns)
+    expect(tokenizer.decode(ids.slice(...questionRange(ids, model.config)))).toBe('and blue?')
   })
 
   it('takes boxes in pixels of the picture as it was given', async () => {

@@ -90,7 +90,9 @@ export class PictureChat {
       if (ended) text += decoder.finish()
       content += text
       if (ended) {
-        this.#messages = [...messages, { role: 'assistant', content }]
+        // An answer's own tag would stand for a picture that is not there.
+        const said = content.replaceAll(PICTURE_TAG, '')
+        this.#messages = [...messages, { role: 'assistant', content: said }]
         this.#pictures = pictures
       }
       const finish = stopped || decoder.stopped ? 'stop' : 'length'

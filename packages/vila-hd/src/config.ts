@@ -5,7 +5,8 @@ import { ConfigError } from '@ps3js/tensor'
 import { z } from 'zod'
 
 /** When the closer look is chosen: by the question, or by the picture alone. VILA's `look_close_mode`. */
-export type LookMode = 'after-prompt' | 'after-image'
+export const LOOK_MODES = ['after-prompt', 'after-image'] as const
+export type LookMode = (typeof LOOK_MODES)[number]
 
 /** Published models steer by the last state; small ones find more by the mean. */
 export type PromptState = 'last' | 'mean'
@@ -17,6 +18,8 @@ export interface VilaHdConfig {
   imageTokenId: number
   /** Token ids that follow every picture's tokens: VILA's "\n". */
   pictureEndIds: readonly number[]
+  /** Token ids that the chat template writes between an answer and the next question; without them both are one text. */
+  promptStartIds?: readonly number[]
   /** Token ids that the chat template writes after a question: the state before them steers the closer look. */
   promptEndIds: readonly number[]
   lookMode: LookMode
@@ -51,6 +54,13 @@ const rootSchema = z.looseObject({
   num_token_look_close: z.int().nonnegative().nullish(),
   ps3_dynamic_aspect_ratio: z.boolean().nullish(),
   image_encoder: z.union([z.string(), imageEncoder]).nullish(),
+  image_aspect_ratio: z
+    .string()
+    .refine(
+      (value) => !/^(pad|dynamic)/.test(value),
+      'pictures are resized to a square here, not padded and not cut into tiles: only "resize" is supported',
+    )
+    .nullish(),
   /** A template that VILA carries itself, in place of the tokenizer's. */
   chat_template: z
     .literal('qwen2', 'only "qwen2" is known: put the template into tokenizer_config.json')
@@ -58,7 +68,8 @@ const rootSchema = z.looseObject({
 })
 
 /** What a root `config.json` says; token ids come from the tokenizer. */
-export interface RootConfig extends Omit<VilaHdConfig, 'imageTokenId' | 'pictureEndIds' | 'promptEndIds'> {
+export interface RootConfig
+  extends Omit<VilaHdConfig, 'imageTokenId' | 'pictureEndIds' | 'promptStartIds' | 'promptEndIds'> {
   projectorType: string | undefined
   /** Text that follows every picture. */
   pictureEnd: string
@@ -95,6 +106,8 @@ export function rootConfigJson(
     mm_vision_select_layer: config.selectLayer,
     mm_vision_select_feature: 'cls_patch',
     ps3: true,
+    // VILA does not load without it.
+    image_aspect_ratio: published.image_aspect_ratio ?? 'resize',
     look_close_mode: config.lookMode.replace('-', '_'),
     top_down_prompt_state: config.promptState,
     num_look_close: config.looks,

@@ -12,7 +12,7 @@ import {
   TensorScope,
 } from '@ps3js/tensor'
 import { Connector, type ConnectorConfig, connectorConfigOf } from '@ps3js/vila-hd-connector'
-import { type ConfigFiles, PictureAssistant, tokenIds } from './assistant.ts'
+import { type ConfigFiles, PictureAssistant, stopIdsOf, tokenIds } from './assistant.ts'
 import { parseRootConfig } from './config.ts'
 import { availableMemory, requireMemory, vilaHdMemory } from './memory.ts'
 import { VilaHd } from './vila-hd.ts'
@@ -88,7 +88,8 @@ export async function loadVilaHd(
     },
   )
   scope.keep([language, encoder, connector])
-  const { tokenizer, stopIds, recommended } = language
+  const { tokenizer, recommended } = language
+  const stopIds = [...new Set([...language.stopIds, ...stopIdsOf(tokenizer)])]
   return new PictureAssistant({ model, tokenizer, processor, stopIds, recommended, published })
 }
 

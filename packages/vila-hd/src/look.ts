@@ -2,7 +2,9 @@
 
 import {
   type ChoiceOptions,
+  choosePatches,
   type GridSize,
+  type ProbabilityMap,
   planLooks,
   type Region,
   regionMaps,
@@ -11,7 +13,7 @@ import {
 } from '@ps3js/patch-selector'
 import { ConfigError, InvalidArgumentError } from '@ps3js/tensor'
 import type { Connector } from '@ps3js/vila-hd-connector'
-import type { LookMode, VilaHdConfig } from './config.ts'
+import { LOOK_MODES, type LookMode, type VilaHdConfig } from './config.ts'
 
 /**
  * Where and how closely to look. What is left out is as the model's configuration says; everything that
@@ -35,33 +37,50 @@ export type LookPlan = ChoiceOptions & {
 
 export type PictureGeometry = Pick<LookPlan, 'grids' | 'imageSize'>
 
-/** What to look at closely in each picture, or null where none is looked at. */
+/**
+ * What to look at closely in each picture, or null where none is looked at.
+ *
+ * @throws InvalidArgumentError for options that no picture could be looked at with
+ */
 export function planPictures(
   pictures: readonly PictureGeometry[],
-  { mode: _, perPicture = [], budget, ...common }: PictureLookOptions,
+  { mode, perPicture = [], budget, looks, tokens, ...common }: PictureLookOptions,
   config: VilaHdConfig,
   encoder: { budget: readonly number[]; scales: readonly number[] },
 ): LookPlan[] | null {
+  if (mode !== undefined && !LOOK_MODES.includes(mode)) {
+    throw new InvalidArgumentError(`look.mode is ${mode}; there are ${LOOK_MODES.join(' and ')}`)
+  }
   if (perPicture.length > pictures.length) {
     throw new InvalidArgumentError(
       `perPicture has ${perPicture.length} entries for ${pictures.length} pictures`,
     )
   }
-  const limits = { looks: common.looks, tokens: common.tokens }
-  const isOpen = limits.looks === undefined && limits.tokens === undefined && common.coverage === undefined
-  if (isOpen)
-    Object.assign(limits, config.tokens === null ? { looks: config.looks } : { tokens: config.tokens })
-  if (limits.looks === 0 || limits.tokens === 0) return null
-  return pictures.map(({ grids, imageSize }, i) => ({
-    grids,
-    imageSize,
-    budget: typeof budget === 'number' ? scaleBudget(grids.map(area), budget) : (budget ?? encoder.budget),
-    firstScales: config.dynamicAspectRatio ? scalesFor(imageSize, encoder.scales) : undefined,
-    ...common,
-    ...limits,
-    ...perPicture[i],
-  }))
+  const isLimited = looks !== undefined || tokens !== undefined
+  const usual = config.tokens === null ? { looks: config.looks } : { tokens: config.tokens }
+  const plans = pictures.map(({ grids, imageSize }, i): LookPlan => {
+    const own = { ...given(common), ...given(perPicture[i] ?? {}) }
+    const open = own.coverage === undefined ? usual : {}
+    return {
+      grids,
+      imageSize,
+      budget: typeof budget === 'number' ? scaleBudget(grids.map(area), budget) : (budget ?? encoder.budget),
+      firstScales: config.dynamicAspectRatio ? scalesFor(imageSize, encoder.scales) : undefined,
+      ...own,
+      ...(isLimited ? { looks, tokens } : open),
+    }
+  })
+  if (plans.every((plan) => plan.looks === 0 || plan.tokens === 0)) return null
+  // Whatever is wrong with them shows in a map that is alike everywhere.
+  for (const plan of plans) choosePatches({ ...plan, probabilities: EVEN })
+  return plans
 }
+
+const EVEN: ProbabilityMap = { height: 1, width: 1, data: new Float32Array([1]) }
+
+/** Without what is there and undefined, which must not hide a default. */
+const given = <T extends object>(options: T): Partial<T> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
 
 /**
  * Scales above the first that a picture is large enough for: all, or all but the finest where its long side is at most

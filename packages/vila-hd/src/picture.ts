@@ -10,7 +10,7 @@ import {
   unionSelections,
 } from '@ps3js/patch-selector'
 import { gridSizes, type LowResView, type RgbImage, type ScaleSize, type StageTime } from '@ps3js/ps3-encoder'
-import { reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
+import { PS3Error, reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
 import type { LookPlan, PictureGeometry } from './look.ts'
 import type { PictureTokens, VilaHd } from './vila-hd.ts'
 
@@ -130,6 +130,7 @@ export class SeenPicture {
     const { sizes } = this.#view
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
     const probabilities = { bottomUp: bottomUp[0]!, topDown: topDown?.[0] ?? null }
+    requireFinite(probabilities.topDown ?? probabilities.bottomUp)
     const started = performance.now()
     const chosen = choosePatches({ ...plan, probabilities: probabilities.topDown ?? probabilities.bottomUp })
     options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })
@@ -177,6 +178,14 @@ export class SeenPicture {
     this.#looked?.tokens.dispose()
     this.#looked = { looks, tokens, standIn, serial: this.#looks++ }
   }
+}
+
+function requireFinite({ data }: ProbabilityMap): void {
+  if (data.every(Number.isFinite)) return
+  throw new PS3Error(
+    'not-finite',
+    'the vision tower says nothing about where to look: its weights hold values that are not finite',
+  )
 }
 
 function sameLooks(a: readonly PatchSelection[], b: readonly PatchSelection[]): boolean {

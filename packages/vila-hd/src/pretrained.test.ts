@@ -116,7 +116,7 @@ describe('the published layout', () => {
       expect(await read(again, file), file).toEqual({ ...(await read(directory, file)), ...known })
     }
     const second = await loadVilaHd(again)
-    expect(second.recommended).toEqual({ temperature: 1, topP: 0.8 })
+    expect(second.recommended).toEqual({ temperature: 1, topK: 50, topP: 0.8 })
     expect(second.model.config).toEqual(first.model.config)
     const question = [{ role: 'user', content: 'hi' }]
     expect(second.tokenizer.renderChat(question)).toBe(first.tokenizer.renderChat(question))
@@ -129,6 +129,7 @@ describe('the published layout', () => {
     ['mm_vision_select_feature', 'patch', /only "cls_patch" is supported/],
     ['look_close_mode', 'sideways', /look_close_mode/],
     ['num_look_close', -1, /num_look_close/],
+    ['image_aspect_ratio', 'pad', /only "resize" is supported/],
     ['image_encoder', '{', /image_encoder is not JSON/],
     ['chat_template', 'mistral', /only "qwen2" is known/],
   ])('refuses %s: %s', async (field, value, message) => {

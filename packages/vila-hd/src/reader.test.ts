@@ -146,6 +146,10 @@ describe('controls', () => {
   it('takes as many patches as cover a share, and only those inside a box of the original picture', async () => {
     expect(patches(await look({ coverage: 0.2 })).every((count) => count > 0 && count < 64)).toBe(true)
     const shown = { image, originalSize: { width: 640, height: 640 } }
+    // As much where it is asked for of this picture alone.
+    const all = patches(await look({ coverage: 0.9 }))
+    expect(all.reduce((a, b) => a + b)).toBeGreaterThan(80)
+    expect(patches(await look({ perPicture: [{ coverage: 0.9 }] }))).toEqual(all)
     const inside = await look({ within: [[0, 0, 160, 320]], looks: 1 }, {}, shown)
     expect(patches(inside)).toEqual([8, 32])
     expect(Math.max(...inside.selection.indices[0]!.map((index) => index % 8))).toBe(1)
@@ -182,18 +186,23 @@ describe('controls', () => {
   it('leaves the finest scale out for pictures that are not large enough, in models beyond 2000 px', async () => {
     const { planPictures } = await import('./look.ts')
     const { config } = tiny().model
-    const scales = (side: number, ps3Scales: number[], dynamicAspectRatio = true) =>
+    const grids = [54, 108, 270].map((side) => ({ height: side, width: side }))
+    const scales = (side: number, ps3Scales: number[], dynamicAspectRatio = true, look = {}) =>
       planPictures(
-        [{ grids: [{ height: 54, width: 54 }], imageSize: { width: side, height: 100 } }],
-        {},
+        [{ grids: grids.slice(0, ps3Scales.length - 1), imageSize: { width: side, height: 100 } }],
+        look,
         { ...config, dynamicAspectRatio },
-        { budget: [10], scales: ps3Scales },
+        { budget: [10, 10, 10].slice(0, ps3Scales.length - 1), scales: ps3Scales },
       )![0]!.firstScales
     // (1512 + 3780) / 2 = 2646
     expect(scales(2646, [378, 756, 1512, 3780])).toBe(2)
     expect(scales(2647, [378, 756, 1512, 3780])).toBeUndefined()
     expect(scales(100, [378, 756, 1512])).toBeUndefined()
     expect(scales(100, [378, 756, 1512, 3780], false)).toBeUndefined()
+    // What is left open does not hide it, and what is asked for wins.
+    for (const open of [{ firstScales: undefined }, { perPicture: [{ firstScales: undefined }] }])
+      expect(scales(100, [378, 756, 1512, 3780], true, open)).toBe(2)
+    expect(scales(100, [378, 756, 1512, 3780], true, { firstScales: 3 })).toBe(3)
   })
 })
 
@@ -264,6 +273,18 @@ describe('what is refused', () => {
       /2 entries for 1/,
     )
     expect(await refused({}, '<image>what?', 1, { look: { looks: -1 } })).toMatch(/looks/)
+    for (const [answering, message] of [
+      [{ maxTokens: 1.5 }, /maxTokens is 1.5/],
+      [{ temperature: -1 }, /temperature is -1/],
+      [{ topP: 2 }, /topP is 2/],
+      [{ look: { coverage: 2 } }, /coverage is 2/],
+      [{ look: { smooth: -2 } }, /smooth is -2/],
+      [{ look: { minProbability: 7 } }, /minProbability is 7/],
+      [{ look: { include: [[900, 900, 999, 999]] } }, /outside/],
+      [{ look: { coverage: 0.5, firstScales: 9 } }, /firstScales is 9/],
+      [{ look: { mode: 'after_prompt' as never } }, /look.mode is after_prompt; there are after-prompt and/],
+    ] as [AnswerOptions, RegExp][])
+      expect(await refused({}, '<image>what?', 1, answering)).toMatch(message)
   })
 
   it('a second question while the first is being answered', async () => {
@@ -284,8 +305,10 @@ describe('what goes wrong on the way', () => {
   it('weights that are not finite end in an error in either pass', async () => {
     const { model, ask } = tiny()
     const poison = (values: Float32Array) => values.fill(Number.NaN)
-    for (const part of ['mm_projector', 'llm'] as const) {
-      const [, parameter] = [...model[part].namedParameters()].at(part === 'llm' ? 1 : 0)!
+    const places = { mm_projector: 'layers.1.weight', llm: 'layers.0', vision_tower: 'trunk.blocks.0' }
+    for (const part of ['mm_projector', 'llm', 'vision_tower'] as const) {
+      const named = [...model[part].namedParameters()]
+      const [, parameter] = named.find(([name]) => name.includes(places[part]))!
       const before = (await parameter.value.data()) as Float32Array
       parameter.set(poison(before.slice()))
       for (const looks of [0, 1]) {
@@ -342,6 +365,38 @@ describe('what goes wrong on the way', () => {
       await expect(run()).rejects.toThrow('second pass')
       expect((await answer(reader, question)).ids).toEqual(right)
     })
+  })
+
+  it('a watcher that throws at any stage leaves nothing behind', async () => {
+    const { model, ask } = tiny()
+    const question = { ids: ask('<image>what?'), pictures: [{ image }] }
+    for (const at of ['low-res', 'selection', 'question', 'choice', 'high-res']) {
+      await expectNoLeak(async () => {
+        using reader = new PictureReader(model)
+        const onStage = ({ stage }: AnswerStage) => {
+          if (stage === at) throw new Error(`stopped at ${at}`)
+        }
+        await expect(answer(reader, question, { onStage })).rejects.toThrow(`stopped at ${at}`)
+      })
+    }
+  })
+
+  it('a reader that was disposed does not go on', async () => {
+    const { model, ask } = tiny()
+    const question = { ids: ask('<image>what?'), pictures: [{ image }] }
+    await expectNoLeak(async () => {
+      const reader = new PictureReader(model)
+      const tokens = reader.answer(question)
+      await tokens.next()
+      reader.dispose()
+      await expect(tokens.next()).rejects.toThrow('was disposed while it answered')
+    })
+  })
+
+  it('a text without pictures needs no prompt head', async () => {
+    const { model, ask } = tiny({ promptHead: null })
+    using reader = new PictureReader(model)
+    expect((await answer(reader, { ids: ask('what?'), pictures: [] })).ids).toHaveLength(6)
   })
 
   it('an answer that is not read to its end leaves nothing beyond what is kept', async () => {

@@ -2,7 +2,13 @@
 // pictures at low resolution and the question, its state there says where to look, and it answers from what is seen there.
 // What one answer has read serves the next one and, within an answer, the second pass.
 
-import { type GeneratedToken, type GenerateOptions, generate, prefill } from '@ps3js/language-model'
+import {
+  checkGeneration,
+  type GeneratedToken,
+  type GenerateOptions,
+  generate,
+  prefill,
+} from '@ps3js/language-model'
 import {
   InvalidArgumentError,
   PS3Error,
@@ -73,6 +79,7 @@ export class PictureReader {
   /** Pictures seen so far, which are named by their number. */
   #names = 0
   #busy = false
+  #isGone = false
   #onStage: ((stage: AnswerStage) => void) | undefined
 
   constructor(model: VilaHd) {
@@ -110,7 +117,9 @@ export class PictureReader {
     this.#kept.answer.dispose()
   }
 
+  /** An answer that is not at its end cannot go on. */
   dispose(): void {
+    this.#isGone = true
     this.forget()
     for (const picture of this.#seen) picture.dispose()
     this.#seen = []
@@ -124,6 +133,7 @@ export class PictureReader {
     { ids, pictures }: PictureQuestion,
     { look = {}, onLooks, onTokens, onStage, ...generation }: AnswerOptions,
   ): AsyncGenerator<GeneratedToken, void, void> {
+    checkGeneration(generation)
     const { imageTokenId } = this.#model.config
     const segments = buildSequence(ids, { imageTokenId, pictures: pictures.length })
     const plans = this.#plan(pictures, look)
@@ -153,6 +163,7 @@ export class PictureReader {
     for await (const token of generate(this.#model.llm, [{ prompt: rows, past: kept.cache }], generation)) {
       kept.push(token.id)
       yield token
+      if (this.#isGone) throw new PS3Error('disposed', 'this reader was disposed while it answered')
     }
   }
 

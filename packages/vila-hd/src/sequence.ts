@@ -76,16 +76,21 @@ export function alignLabels(
 }
 
 /**
- * Where the last question's text lies: behind the last picture or turn, up to what the chat template writes after it; to
+ * Where the last question's text lies: behind the last picture or answer, up to what the chat template writes after it; to
  * the end where no such mark is. (The reference looks for the first mark, as it answers single questions only.)
  */
 export function questionRange(
   ids: Int32Array | readonly number[],
-  { imageTokenId, promptEndIds }: { imageTokenId: number; promptEndIds: readonly number[] },
+  {
+    imageTokenId,
+    promptStartIds = [],
+    promptEndIds,
+  }: { imageTokenId: number; promptStartIds?: readonly number[]; promptEndIds: readonly number[] },
 ): [start: number, end: number] {
   const end = lastMark(ids, promptEndIds, ids.length) ?? ids.length
-  const turn = lastMark(ids, promptEndIds, end)
-  const behindTurn = turn === undefined ? 0 : turn + promptEndIds.length
+  const [mark, turn] = [promptStartIds, promptEndIds].map((one) => lastMark(ids, one, end))
+  const behindMark = mark === undefined ? 0 : mark + promptStartIds.length
+  const behindTurn = Math.max(behindMark, turn === undefined ? 0 : turn + promptEndIds.length)
   const behindPicture = ids.lastIndexOf(imageTokenId, end - 1) + 1
   return [Math.min(end, Math.max(behindTurn, behindPicture)), end]
 }

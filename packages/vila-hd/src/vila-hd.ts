@@ -83,7 +83,11 @@ export class VilaHd extends Module {
 
 function checkFit({ vision_tower, llm, mm_projector }: VilaHdParts, { selectLayer }: VilaHdConfig): void {
   const { width, depth } = vision_tower.config.trunk
-  const { visionWidth, hiddenSize, promptWidth = visionWidth, promptHead } = mm_projector.config
+  const { ps3_scales: scales } = vision_tower.config.vision
+  const { visionWidth, hiddenSize, promptWidth = visionWidth, promptHead, numScales } = mm_projector.config
+  if (numScales > 0 && numScales < scales.length) {
+    throw new ConfigError(`the connector knows ${numScales} scales, the vision tower has ${scales.length}`)
+  }
   if (visionWidth !== width) {
     throw new ConfigError(`the connector reads features of ${visionWidth}, the vision tower gives ${width}`)
   }

@@ -3,7 +3,14 @@
 import { InvalidArgumentError, PS3Error, Random, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
 import { KeyValueCache } from '../model/kv-cache.ts'
 import type { Qwen2 } from '../model/qwen2.ts'
-import { checkRoom, type PrefillOptions, type Prompt, prefill, promptLength } from './prefill.ts'
+import {
+  checkRoom,
+  type PrefillOptions,
+  type Prompt,
+  prefill,
+  promptLength,
+  requireCount,
+} from './prefill.ts'
 import { runSteps } from './run-steps.ts'
 import { checkSampling, pickToken, type SamplingOptions } from './sampling.ts'
 
@@ -52,11 +59,7 @@ export async function* generate(
   options: GenerateOptions = {},
 ): AsyncGenerator<GeneratedToken, void, void> {
   const { maxTokens = 256, stopIds = [], seed = 0, isDone, signal } = options
-  checkSampling(options)
-  if (!Number.isInteger(maxTokens) || maxTokens < 1) {
-    throw new InvalidArgumentError(`maxTokens is ${maxTokens}; it must be an integer of at least 1`)
-  }
-  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed is ${seed}; it must be an integer`)
+  checkGeneration(options)
   for (const { prompt, past } of parts) checkRoom(model, past?.length ?? 0, promptLength(prompt), maxTokens)
   using scope = new TensorScope()
   const sequences = parts.map(
@@ -93,6 +96,14 @@ export async function* generate(
     states = scope.track((await runSteps(model.steps(embeddings, rows), signal)).last)
     release(scope, [embeddings])
   }
+}
+
+/** @throws InvalidArgumentError for an option out of its range; `generate` checks this, too. */
+export function checkGeneration({ maxTokens, seed = 0, chunkTokens, ...sampling }: GenerateOptions): void {
+  checkSampling(sampling)
+  requireCount('maxTokens', maxTokens)
+  requireCount('chunkTokens', chunkTokens)
+  if (!Number.isSafeInteger(seed)) throw new InvalidArgumentError(`seed is ${seed}; it must be an integer`)
 }
 
 function next(scores: Float32Array, { seen, random, index }: Sequence, options: SamplingOptions): number {

@@ -39,7 +39,7 @@ export async function prefill(
 ): Promise<Tensor> {
   const lengths = parts.map(({ prompt }) => promptLength(prompt))
   if (parts.length === 0) throw new InvalidArgumentError('there is no prompt: give at least one')
-  checkChunk(chunkTokens)
+  requireCount('chunkTokens', chunkTokens)
   checkMean(meanOver, lengths)
   parts.forEach(({ past }, i) => {
     checkRoom(model, past.length, lengths[i]!, 0)
@@ -82,9 +82,10 @@ export async function prefill(
   )
 }
 
-function checkChunk(chunkTokens: number): void {
-  if (Number.isInteger(chunkTokens) && chunkTokens >= 1) return
-  throw new InvalidArgumentError(`chunkTokens is ${chunkTokens}; it must be an integer of at least 1`)
+/** An option that counts something, where it is given. */
+export function requireCount(name: string, count: number | undefined): void {
+  if (count === undefined || (Number.isInteger(count) && count >= 1)) return
+  throw new InvalidArgumentError(`${name} is ${count}; it must be an integer of at least 1`)
 }
 
 function checkMean(meanOver: number, lengths: readonly number[]): void {

@@ -8,7 +8,7 @@ import { exclusionMaps, type Region, regionMaps } from './regions.ts'
 import { availablePatches, type Constraints, selectPatches } from './select.ts'
 import { unionSelections } from './selection.ts'
 import type { GridSize, PatchSelection, ProbabilityMaps } from './types.ts'
-import { requireBudget, requireGrids, requireMaps, requireWhole } from './validate.ts'
+import { requireBudget, requireFraction, requireGrids, requireMaps, requireWhole } from './validate.ts'
 
 /** What changes the probabilities before the choice. */
 export interface AdjustOptions {
@@ -112,7 +112,10 @@ export function adjustProbabilities({
   requireMaps(probabilities, grids)
   let adjusted = probabilities
   if (groundTruth) adjusted = forceGroundTruth(adjusted, grids, groundTruth)
-  if (smooth) adjusted = smoothProbabilities(adjusted, grids, smooth === true ? 6 : smooth)
+  if (smooth) {
+    if (smooth !== true) requireWhole('smooth', smooth, 1)
+    adjusted = smoothProbabilities(adjusted, grids, smooth === true ? 6 : smooth)
+  }
   if (include) adjusted = forcePatches(adjusted, grids, regionMaps(include, grids, imageSize))
   return adjusted
 }
@@ -140,6 +143,7 @@ function planSample(
   grids: readonly GridSize[],
 ): SamplePlanOptions {
   if (coverage !== undefined) {
+    requireFraction('coverage', coverage)
     const available = coverageCounts(probabilities, grids, { ...constraints, share: coverage })
     return { firstScales, available }
   }

@@ -127,6 +127,7 @@ export class PS3Encoder extends Module {
       grid,
       picturePatches: view,
     })
+    scope.track(features)
     onStage?.({ stage: 'selection', milliseconds: performance.now() - selectionStarted })
     return scope.keep({ hiddenStates: layers.map(stateOf), keysValues: low.keysValues, features })
   }

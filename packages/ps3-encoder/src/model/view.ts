@@ -11,7 +11,7 @@ import {
   probabilityMaps,
   type SelectionFeatures,
 } from '@ps3js/patch-selector'
-import { dispose, InvalidArgumentError, type Tensor, tidy } from '@ps3js/tensor'
+import { dispose, InvalidArgumentError, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 import {
   type EncodeOptions,
@@ -236,19 +236,19 @@ export class LowResView {
       )
     }
     const layers = this.#layers(options.hiddenStates)
-    const tokens = tidy(() =>
+    using scope = new TensorScope()
+    const tokens = scope.run(() =>
       model.embedHighRes(pictures.highResPatches(selections), selections, this.#highResGrids()),
     )
-    try {
-      const outputs = await runSteps(model.highResSteps(tokens, keysValues, layers), options.signal)
-      const states = new Map(layers.map((layer, i) => [layer, outputs[i]!]))
-      const last = states.get(this.#lastLayer)!
-      states.delete(this.#lastLayer)
-      this.#report('high-res', started)
-      return { index, selections, tokens: last, hiddenStates: states }
-    } finally {
-      tokens.dispose()
-    }
+    const outputs = scope.track(
+      await runSteps(model.highResSteps(tokens, keysValues, layers), options.signal),
+    )
+    const states = new Map(layers.map((layer, i) => [layer, outputs[i]!]))
+    const last = states.get(this.#lastLayer)!
+    states.delete(this.#lastLayer)
+    this.#report('high-res', started)
+    scope.keep(outputs)
+    return { index, selections, tokens: last, hiddenStates: states }
   }
 
   #report(stage: StageTime['stage'], started: number): void {

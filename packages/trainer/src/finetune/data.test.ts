@@ -51,6 +51,32 @@ async function read(count: number, from: unknown = null, more: object = {}) {
 }
 
 describe('questions from shards', () => {
+  it('leave out those that hold a picture tag, and tell', async () => {
+    const folder = join(directory, 'tags')
+    const writer = await ShardWriter.open(folder, { layout: 'single' })
+    const [one] = drawQuestions(new Random(3))
+    const { width, height, data } = one!.image
+    const row = { boxes: [], distractors: [] }
+    const questions = [
+      { ...row, question: 'what is <image>?', answer: 'red' },
+      { ...row, question: 'which?', answer: '<image>' },
+      { ...row, question: 'and this?', answer: 'blue' },
+    ]
+    const record = { global_text: 'squares', questions }
+    await writer.add({ key: 's', picture: encodePng(width, height, data as Uint8Array), record })
+    await writer.finish()
+    const reasons: string[] = []
+    const onSkip = ({ reason }: { reason: string }) => reasons.push(reason)
+    const source = { shards: `${folder}/samples-000000.tar`, processor, limit: 9, onSkip }
+    const found = []
+    for await (const { question } of shardEvaluationQuestions(source)) found.push(question)
+    expect(found).toEqual(['and this?'])
+    expect(reasons).toEqual([
+      'a question or its answer holds <image>: what is <image>?',
+      'a question or its answer holds <image>: which?',
+    ])
+  })
+
   it('come in one order, taken up after any of them', async () => {
     // Nine pictures with two questions each: more than an epoch.
     const whole = await read(24)

@@ -91,10 +91,13 @@ export async function questionForward(
   const { grid } = pictures.sizes[0]!
   const grids = pictures.sizes.slice(1).map((size) => size.grid)
   using scope = new TensorScope()
-  const byPrompt = needsMaps || selection.mode === 'forced' || selection.mode === 'predicted'
+  const isChosenByMap = selection.mode === 'forced' || selection.mode === 'predicted'
+  const isAsked = model.config.lookMode === 'after-prompt'
+  const byPrompt = isAsked && (needsMaps || isChosenByMap)
   const low = scope.track(
     record(() => {
-      const { features, keysValues, selection } = lowResFeatures(encoder, pictures, featureLayer, byPrompt)
+      const selects = byPrompt || isChosenByMap
+      const { features, keysValues, selection } = lowResFeatures(encoder, pictures, featureLayer, selects)
       const all = connector.lowRes(features, grid)
       const [, count, width] = all.shape as [number, number, number]
       const tokens = shared.images.map((_, i) => reshape(slice(all, [i, 0, 0], [1, -1, -1]), [count, width]))
@@ -116,7 +119,13 @@ export async function questionForward(
       record(() => shared.topDown(encoder.vision_model.selector, seen, connector.prompt(states))),
     )
   }
-  const maps = topDown && (await probabilityMaps(topDown))
+  let maps = topDown && (await probabilityMaps(topDown))
+  if (!isAsked && isChosenByMap) {
+    // The picture alone says where: the same for all of its questions, and nothing to learn from.
+    const seen = { grid, lowRes: lowSeen!, highRes: highSeen }
+    const bottomUp = scope.track(tidy(() => encoder.vision_model.selector.probabilities(seen)))
+    maps = shared.perSample(await probabilityMaps(bottomUp))
+  }
   // Else every question has patches of its own.
   const isTogether = selection.mode === 'together'
   const perSample = <T>(all: readonly T[]) => (isTogether ? shared.perSample(all) : all)
@@ -167,7 +176,9 @@ function questionStates(model: VilaHd, { ids }: QuestionBatch, low: readonly (Te
   const count = last.shape[0]!
   const weights = new Float32Array(ids.length * count)
   ids.forEach(({ question: [start, end] }, i) => {
-    weights.fill(1 / (end - start), i * count + ends[i]! - (end - start), i * count + ends[i]!)
+    // Of an empty question the last state, as where it is asked later.
+    const many = Math.max(1, end - start)
+    weights.fill(1 / many, i * count + ends[i]! - many, i * count + ends[i]!)
   })
   return matMul(tensor2d(weights, [ids.length, count]), last)
 }

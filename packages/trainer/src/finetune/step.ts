@@ -2,7 +2,7 @@
 // the questions look (token_selection_loss of NVlabs/VILA's LLaVATopDownTrainer), for a batch in parts.
 
 import { binaryCrossEntropyAndDice, boxSupervisionLoss } from '@ps3js/contrastive-loss'
-import { nextTokenLoss } from '@ps3js/language-model'
+import { nextTokenLoss, type SequencePart } from '@ps3js/language-model'
 import { boxPatchMaps, type GridSize, type PatchSelection } from '@ps3js/patch-selector'
 import {
   add,
@@ -112,7 +112,9 @@ async function partStep(
   using scope = new TensorScope()
   try {
     const boxed = batch.samples.filter(hasBoxes).length
-    const supervised = loss.selection > 0 && boxed > 0
+    // Where the picture alone says where to look, no question learns it.
+    const isAsked = model.config.lookMode === 'after-prompt'
+    const supervised = isAsked && loss.selection > 0 && boxed > 0
     const forward = scope.track(
       await questionForward(model, batch, options, {
         record: (body) => tape.record(body),
@@ -129,6 +131,7 @@ async function partStep(
         const packed = packQuestions(model, texts, pictures)
         const { parts, labels } = packed
         rows = parts.reduce((sum, { length }) => sum + length, 0)
+        requireRoom(model, batch, parts)
         const { last } = model.llm.forward(packed.rows, parts)
         return mul(nextTokenLoss(model.llm, last, labels), tokens / totals.tokens)
       }),
@@ -156,6 +159,19 @@ async function partStep(
     return { losses: stack([answer, selection]), gradients, rows, selections: forward.selections }
   } finally {
     tape.dispose()
+  }
+}
+
+/** Questions are the last parts, each behind the part that it goes on from. */
+function requireRoom({ llm }: VilaHd, { samples }: QuestionBatch, parts: readonly SequencePart[]): void {
+  const limit = llm.config.maxPositions * llm.config.ropeFactor
+  for (const [i, { question }] of samples.entries()) {
+    const { length, after } = parts[parts.length - samples.length + i]!
+    const total = length + (after === undefined ? 0 : parts[after]!.length)
+    if (total <= limit) continue
+    throw new InvalidArgumentError(
+      `with its picture and its answer, the question "${question}" takes ${total} of the language model's ${limit} positions: leave it out of the data, or take fewer patches`,
+    )
   }
 }
 

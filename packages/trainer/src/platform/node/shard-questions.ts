@@ -12,6 +12,7 @@ import {
 import type { Box } from '@ps3js/patch-selector'
 import { decodeImage, type ImageProcessor, type RgbImage } from '@ps3js/ps3-encoder'
 import { ImageError, Random, ResourceError } from '@ps3js/tensor'
+import { PICTURE_TAG } from '@ps3js/vila-hd'
 import type { FineTuneConfig } from '../../finetune/config.ts'
 import { pasteQuestions } from '../../finetune/paste.ts'
 import type { QuestionSample } from '../../finetune/rows.ts'
@@ -21,7 +22,7 @@ interface QuestionOptions {
   shards: string
   /** Brings pictures to the model's size, which is square. */
   processor: ImageProcessor
-  /** A picture that cannot be used. */
+  /** A picture or a question that cannot be used. */
   onSkip?: ((skipped: Omit<SkippedSample, 'shard'>) => void) | undefined
 }
 
@@ -43,7 +44,7 @@ export async function* shardEvaluationQuestions({
 }: ShardEvaluationQuestionOptions): AsyncGenerator<QuestionSample> {
   let count = 0
   for await (const raw of rawSamples(openShards(shards), { onSkip, ...(signal && { signal }) })) {
-    const questions = askedOf(raw, kinds)
+    const questions = askedOf(raw, kinds, onSkip)
     if (questions.length === 0) continue
     const decoded = await decode(raw, onSkip, signal)
     if (!decoded) continue
@@ -116,7 +117,7 @@ async function questionsOf(
   { seed, kinds, questionsPerPicture, pasted, processor, onSkip }: ShardQuestionOptions,
   signal: AbortSignal,
 ): Promise<QuestionSample[] | null> {
-  const asked = askedOf(raw, kinds)
+  const asked = askedOf(raw, kinds, onSkip)
   if (asked.length === 0) return []
   const random = new Random(new Random(new Random(seed).uint32() + epoch).uint32() + pictures)
   const taken = random.shuffle([...asked]).slice(0, questionsPerPicture)
@@ -127,8 +128,17 @@ async function questionsOf(
   return pasteQuestions(decoded, samples, processor.imageSize.width, random)
 }
 
-function askedOf({ record }: RawSample, kinds: readonly string[] | undefined): SampleQuestion[] {
-  return (record.questions ?? []).filter(({ kind = '' }) => !kinds || kinds.includes(kind))
+function askedOf(
+  { key, record }: RawSample,
+  kinds: readonly string[] | undefined,
+  onSkip: QuestionOptions['onSkip'],
+): SampleQuestion[] {
+  const wanted = (record.questions ?? []).filter(({ kind = '' }) => !kinds || kinds.includes(kind))
+  return wanted.filter(({ question, answer }) => {
+    if (!`${question}${answer}`.includes(PICTURE_TAG)) return true
+    onSkip?.({ key, reason: `a question or its answer holds ${PICTURE_TAG}: ${question}` })
+    return false
+  })
 }
 
 async function decode(
