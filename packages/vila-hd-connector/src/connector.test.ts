@@ -256,6 +256,12 @@ describe('what is refused', () => {
         'unknown projector type "qformer"',
       )
       expect(() => new Connector({ ...base, projectorType: 'identity' })).toThrow('not 6 and 10')
+      for (const [wrong, message] of [
+        [{ numScales: -1 }, 'numScales is -1; it must be an integer of at least 0'],
+        [{ positionGrid: -2 }, 'positionGrid is -2; it must be an integer of at least 1'],
+        [{ promptHead: 'conv' as never }, 'promptHead is conv; there are linear, mlp and null'],
+      ] as const)
+        expect(() => new Connector({ ...base, projectorType: 'linear', ...wrong })).toThrow(message)
       const connector = new Connector({ ...base, projectorType: 'mlp_downsample' })
       connector.initialize(1)
       const features = normal([1, 16, 6], 1)

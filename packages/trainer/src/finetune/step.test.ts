@@ -1,5 +1,6 @@
 // A fine-tuning step: its gradients against finite differences, its losses by other ways to the same numbers.
 import { binaryCrossEntropyAndDice, boxSupervisionLoss, regionTargets } from '@ps3js/contrastive-loss'
+import type { PatchSelection } from '@ps3js/patch-selector'
 import { dispose, Random, type Tensor, tensorData, tidy, useBackend } from '@ps3js/tensor'
 import { type PictureAssistant, type PictureLook, PictureReader, type PromptState } from '@ps3js/vila-hd'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -253,6 +254,43 @@ describe('fineTuneStep', () => {
       const beginning = batch.ids[0]!.prompt.indexOf(assistant.model.config.imageTokenId)
       expect((await rows(true)) - (await rows(false))).toBe(4 * pictures + beginning)
     })
+    assistant.dispose()
+  })
+
+  it('looks where the reader looks, also by the picture alone', async () => {
+    for (const lookMode of ['after-prompt', 'after-image'] as const) {
+      const assistant = tinyAssistant({ lookMode })
+      const batch = tinyBatch(assistant, 2)
+      await expectNoLeak(async () => {
+        const selection = { mode: 'predicted' as const, distractors: 0 }
+        const found = await step(assistant, batch, { selection })
+        // Nothing is learned of where to look where no question says it.
+        expect(found.losses.selection > 0).toBe(lookMode === 'after-prompt')
+        for (const [i, { image }] of batch.samples.entries()) {
+          using reader = new PictureReader(assistant.model)
+          let looked: PatchSelection | undefined
+          const onLooks = ([look]: readonly PictureLook[]) => {
+            looked = look!.selection
+          }
+          const question = { ids: batch.ids[i]!.prompt, pictures: [{ image }] }
+          for await (const _ of reader.answer(question, { maxTokens: 1, onLooks }));
+          expect(found.selections![i]).toEqual(looked)
+        }
+      })
+      assistant.dispose()
+    }
+  })
+
+  it('names a question that does not fit into the context', async () => {
+    const assistant = tinyAssistant()
+    const batch = tinyBatch(assistant, 1)
+    const [ids] = batch.ids
+    const long = { ...ids!, answer: Array.from({ length: 300 }, () => 5) }
+    await expectNoLeak(() =>
+      expect(step(assistant, { samples: batch.samples.slice(0, 1), ids: [long] })).rejects.toThrow(
+        `the question "${batch.samples[0]!.question}" takes `,
+      ),
+    )
     assistant.dispose()
   })
 

@@ -4,7 +4,7 @@
 import { parseLanguageModelConfig, Qwen2, TextTokenizer, type TokenizerJson } from '@ps3js/language-model'
 import { ImageProcessor, PS3Encoder, parseConfig } from '@ps3js/ps3-encoder'
 import { Random } from '@ps3js/tensor'
-import { PictureAssistant, type PromptState, tokenIds, VilaHd } from '@ps3js/vila-hd'
+import { type LookMode, PictureAssistant, type PromptState, tokenIds, VilaHd } from '@ps3js/vila-hd'
 import { Connector } from '@ps3js/vila-hd-connector'
 import type { SampleSource } from '../run/samples.ts'
 import { type FineTuneConfig, type FineTuneConfigInput, parseFineTuneConfig } from './config.ts'
@@ -87,8 +87,10 @@ export const tinyLanguage = {
 
 export function tinyAssistant({
   promptState = 'last',
+  lookMode = 'after-prompt',
 }: {
   promptState?: PromptState
+  lookMode?: LookMode
 } = {}): PictureAssistant {
   const normalization = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }
   const vision_tower = new PS3Encoder({
@@ -112,7 +114,7 @@ export function tinyAssistant({
     { vision_tower, llm, mm_projector },
     {
       selectLayer: -2,
-      lookMode: 'after-prompt',
+      lookMode,
       promptState,
       looks: 1,
       tokens: null,
