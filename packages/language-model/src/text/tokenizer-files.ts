@@ -65,7 +65,8 @@ export function withSpecialToken(json: TokenizerJson, content: string): Tokenize
     (next, id) => Math.max(next, id + 1),
     0,
   )
-  const id = (!Array.isArray(model.vocab) && model.vocab[content]) || behind
+  const known = Array.isArray(model.vocab) ? undefined : model.vocab[content]
+  const id = known ?? behind
   const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
   return { ...json, tokenizer: { ...tokenizer, added_tokens: [...tokens, { id, content, ...flags }] } }
 }

@@ -43,9 +43,11 @@ export function packedBytes(rows: number, columns: number, format: PackedFormat)
 export function packMatrix(values: Float32Array, columns: number, format: PackedFormat): PackedValues {
   if (format === 'bf16' || format === 'f16') {
     const bits = new Uint16Array(values.length)
-    if (format === 'f16') requireFloat16Range(values, 'a matrix')
     if (format === 'bf16') encodeBfloat16(values, bits)
-    else encodeFloat16(values, bits)
+    else {
+      requireFloat16Range(values, 'a matrix')
+      encodeFloat16(values, bits)
+    }
     return { bytes: new Uint8Array(bits.buffer) }
   }
   const rows = values.length / columns
