@@ -110,6 +110,10 @@ export function parseLanguageModelConfig(json: unknown): LanguageModelConfig {
   return config
 }
 
+/** How many tokens a sequence can have: linear RoPE scaling stretches what the model was trained for. */
+export const contextLength = ({ maxPositions, ropeFactor }: LanguageModelConfig): number =>
+  maxPositions * ropeFactor
+
 /** The `config.json` that transformers reads. `dtype`: the number type of the weights beside it. */
 export function languageModelConfigJson(
   config: LanguageModelConfig,

@@ -1,6 +1,11 @@
 // @ps3js/language-model: Qwen2 language models over tensor: loading, cached generation, sampling, training.
 
-export { type LanguageModelConfig, languageModelConfigJson, parseLanguageModelConfig } from './config.ts'
+export {
+  contextLength,
+  type LanguageModelConfig,
+  languageModelConfigJson,
+  parseLanguageModelConfig,
+} from './config.ts'
 export {
   checkGeneration,
   type GeneratedToken,

@@ -11,7 +11,7 @@ import {
   type SampleChoiceOptions,
   scaleBudget,
 } from '@ps3js/patch-selector'
-import { ConfigError, InvalidArgumentError } from '@ps3js/tensor'
+import { ConfigError, InvalidArgumentError, PS3Error } from '@ps3js/tensor'
 import type { Connector } from '@ps3js/vila-hd-connector'
 import { LOOK_MODES, type LookMode, type VilaHdConfig } from './config.ts'
 
@@ -146,5 +146,14 @@ export function requirePromptHead(mode: LookMode, connector: Connector): void {
   if (mode === 'after-image' || connector.config.promptHead) return
   throw new ConfigError(
     'this model has no top_down_prompt_head, so that a question cannot steer where it looks: use the mode after-image',
+  )
+}
+
+/** What is to say where to look; `speaker` names it in the error. */
+export function requireFinite(values: ArrayLike<number>, speaker: string): void {
+  if (Array.prototype.every.call(values, Number.isFinite)) return
+  throw new PS3Error(
+    'not-finite',
+    `${speaker} says nothing about where to look: weights, embeddings or pictures hold values that are not finite`,
   )
 }

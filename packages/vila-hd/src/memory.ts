@@ -1,6 +1,12 @@
 // What a whole VILA-HD takes in memory, from its configurations alone: models are built without values to be counted.
 
-import { cacheBytesPerToken, type LanguageModelConfig, type LayerFactory, Qwen2 } from '@ps3js/language-model'
+import {
+  cacheBytesPerToken,
+  contextLength,
+  type LanguageModelConfig,
+  type LayerFactory,
+  Qwen2,
+} from '@ps3js/language-model'
 import { type PS3Config, VisionModel } from '@ps3js/ps3-encoder'
 import { type Module, ResourceError } from '@ps3js/tensor'
 
@@ -25,7 +31,7 @@ export function vilaHdMemory(
 ): VilaHdMemory {
   const languageModel = weightBytes(new Qwen2(llm, layers))
   const visionTower = weightBytes(new VisionModel(vision))
-  const tokens = Math.min(TOKENS, llm.maxPositions * llm.ropeFactor)
+  const tokens = Math.min(TOKENS, contextLength(llm))
   const cache = tokens * cacheBytesPerToken(llm)
   return { languageModel, visionTower, cache, tokens, total: languageModel + visionTower + cache }
 }

@@ -10,8 +10,8 @@ import {
   unionSelections,
 } from '@ps3js/patch-selector'
 import { gridSizes, type LowResView, type RgbImage, type ScaleSize, type StageTime } from '@ps3js/ps3-encoder'
-import { PS3Error, reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
-import type { LookPlan, PictureGeometry } from './look.ts'
+import { reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
+import { type LookPlan, type PictureGeometry, requireFinite } from './look.ts'
 import type { PictureTokens, VilaHd } from './vila-hd.ts'
 
 /** A picture to ask about. */
@@ -130,9 +130,10 @@ export class SeenPicture {
     const { sizes } = this.#view
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
     const probabilities = { bottomUp: bottomUp[0]!, topDown: topDown?.[0] ?? null }
-    requireFinite(probabilities.topDown ?? probabilities.bottomUp)
+    const deciding = probabilities.topDown ?? probabilities.bottomUp
+    requireFinite(deciding.data, 'the vision tower')
     const started = performance.now()
-    const chosen = choosePatches({ ...plan, probabilities: probabilities.topDown ?? probabilities.bottomUp })
+    const chosen = choosePatches({ ...plan, probabilities: deciding })
     options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })
     const looks = chosen.filter((look) => countPatches(look) > 0)
     const selection = unionSelections(looks, plan.grids)
@@ -178,14 +179,6 @@ export class SeenPicture {
     this.#looked?.tokens.dispose()
     this.#looked = { looks, tokens, standIn, serial: this.#looks++ }
   }
-}
-
-function requireFinite({ data }: ProbabilityMap): void {
-  if (data.every(Number.isFinite)) return
-  throw new PS3Error(
-    'not-finite',
-    'the vision tower says nothing about where to look: its weights hold values that are not finite',
-  )
 }
 
 function sameLooks(a: readonly PatchSelection[], b: readonly PatchSelection[]): boolean {

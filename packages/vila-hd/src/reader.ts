@@ -4,6 +4,7 @@
 
 import {
   checkGeneration,
+  contextLength,
   type GeneratedToken,
   type GenerateOptions,
   generate,
@@ -25,6 +26,7 @@ import {
   mostTokensOf,
   type PictureLookOptions,
   planPictures,
+  requireFinite,
   requirePromptHead,
 } from './look.ts'
 import {
@@ -206,8 +208,7 @@ export class PictureReader {
   }
 
   #requireRoom(bill: RowBill): void {
-    const { maxPositions, ropeFactor } = this.#model.llm.config
-    requireRoom(bill, maxPositions * ropeFactor)
+    requireRoom(bill, contextLength(this.#model.llm.config))
   }
 
   /** The low-res pass of pictures that were not in the last question; those that no longer are in it are let go. */
@@ -263,12 +264,7 @@ export class PictureReader {
     const part = { prompt: rows, past: kept.cache }
     const state = scope.track(await prefill(llm, [part], { signal, chunkTokens, meanOver, onProgress }))
     const prompt = scope.run(() => mm_projector.prompt(state))
-    if (!(await tensorData(prompt, { signal })).every(Number.isFinite)) {
-      throw new PS3Error(
-        'not-finite',
-        'the state after the question says nothing about where to look: weights or embeddings hold values that are not finite',
-      )
-    }
+    requireFinite(await tensorData(prompt, { signal }), 'the state after the question')
     onStage?.({ stage: 'question', milliseconds: performance.now() - started })
     return scope.keep(prompt)
   }

@@ -1,6 +1,7 @@
 // Reading prompts: their keys and values go into caches, chunk by chunk, so that memory does not grow with the prompt.
 
 import { concat, InvalidArgumentError, mean, slice, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
+import { contextLength } from '../config.ts'
 import type { KeyValueCache } from '../model/kv-cache.ts'
 import type { Qwen2 } from '../model/qwen2.ts'
 import { runSteps } from './run-steps.ts'
@@ -104,8 +105,7 @@ export function promptLength(prompt: Prompt): number {
 
 /** Before any work starts: does everything fit into the model's context? */
 export function checkRoom(model: Qwen2, past: number, prompt: number, answer: number): void {
-  const { maxPositions, ropeFactor } = model.config
-  const limit = maxPositions * ropeFactor
+  const limit = contextLength(model.config)
   if (past + prompt + answer <= limit) return
   throw new InvalidArgumentError(
     `${past + prompt} tokens of prompt and up to ${answer} of answer are more than the ${limit} positions of this model: shorten the prompt, or ask for at most ${Math.max(0, limit - past - prompt)}`,

@@ -14,7 +14,7 @@ import {
   TensorScope,
   tidy,
 } from '@ps3js/tensor'
-import type { LanguageModelConfig } from '../config.ts'
+import { contextLength, type LanguageModelConfig } from '../config.ts'
 import type { SequencePart } from './attention.ts'
 import { Decoder } from './decoder.ts'
 import { float32Layers, type LayerFactory, type LinearLayer } from './layers.ts'
@@ -140,7 +140,7 @@ export class Qwen2 extends Module {
   }
 
   #check(embeddings: Tensor, parts: readonly SequencePart[]): void {
-    const { hiddenSize, maxPositions, ropeFactor } = this.config
+    const { hiddenSize } = this.config
     const tokens = parts.reduce((sum, { length }) => sum + length, 0)
     const [rows, width] = embeddings.shape
     if (embeddings.rank !== 2 || rows !== tokens || width !== hiddenSize || tokens === 0) {
@@ -148,7 +148,7 @@ export class Qwen2 extends Module {
         `embeddings are [${embeddings.shape.join(', ')}], expected [${tokens}, ${hiddenSize}]: one row for each token, at least one`,
       )
     }
-    const limit = maxPositions * ropeFactor
+    const limit = contextLength(this.config)
     for (const [i, { length, past, after }] of parts.entries()) {
       if (!(length >= 1)) throw new InvalidArgumentError(`part ${i} has no tokens: it needs at least one`)
       if (past && parts.findIndex((other) => other.past === past) < i) {

@@ -2,7 +2,7 @@
 // the questions look (token_selection_loss of NVlabs/VILA's LLaVATopDownTrainer), for a batch in parts.
 
 import { binaryCrossEntropyAndDice, boxSupervisionLoss } from '@ps3js/contrastive-loss'
-import { nextTokenLoss, type SequencePart } from '@ps3js/language-model'
+import { contextLength, nextTokenLoss, type SequencePart } from '@ps3js/language-model'
 import { boxPatchMaps, type GridSize, type PatchSelection } from '@ps3js/patch-selector'
 import {
   add,
@@ -164,7 +164,7 @@ async function partStep(
 
 /** Questions are the last parts, each behind the part that it goes on from. */
 function requireRoom({ llm }: VilaHd, { samples }: QuestionBatch, parts: readonly SequencePart[]): void {
-  const limit = llm.config.maxPositions * llm.config.ropeFactor
+  const limit = contextLength(llm.config)
   for (const [i, { question }] of samples.entries()) {
     const { length, after } = parts[parts.length - samples.length + i]!
     const total = length + (after === undefined ? 0 : parts[after]!.length)
