@@ -150,7 +150,7 @@ export function requirePromptHead(mode: LookMode, connector: Connector): void {
 }
 
 /** What is to say where to look; `speaker` names it in the error. */
-export function requireFinite(values: ArrayLike<number>, speaker: string): void {
+export function requireDirection(values: ArrayLike<number>, speaker: string): void {
   if (Array.prototype.every.call(values, Number.isFinite)) return
   throw new PS3Error(
     'not-finite',

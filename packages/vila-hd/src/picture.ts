@@ -11,7 +11,7 @@ import {
 } from '@ps3js/patch-selector'
 import { gridSizes, type LowResView, type RgbImage, type ScaleSize, type StageTime } from '@ps3js/ps3-encoder'
 import { reshape, slice, type Tensor, TensorScope } from '@ps3js/tensor'
-import { type LookPlan, type PictureGeometry, requireFinite } from './look.ts'
+import { type LookPlan, type PictureGeometry, requireDirection } from './look.ts'
 import type { PictureTokens, VilaHd } from './vila-hd.ts'
 
 /** A picture to ask about. */
@@ -131,7 +131,7 @@ export class SeenPicture {
     const { bottomUp, topDown } = await this.#view.probabilities(prompt)
     const probabilities = { bottomUp: bottomUp[0]!, topDown: topDown?.[0] ?? null }
     const deciding = probabilities.topDown ?? probabilities.bottomUp
-    requireFinite(deciding.data, 'the vision tower')
+    requireDirection(deciding.data, 'the vision tower')
     const started = performance.now()
     const chosen = choosePatches({ ...plan, probabilities: deciding })
     options.onStage?.({ stage: 'choice', milliseconds: performance.now() - started })

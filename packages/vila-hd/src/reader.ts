@@ -26,7 +26,7 @@ import {
   mostTokensOf,
   type PictureLookOptions,
   planPictures,
-  requireFinite,
+  requireDirection,
   requirePromptHead,
 } from './look.ts'
 import {
@@ -264,7 +264,7 @@ export class PictureReader {
     const part = { prompt: rows, past: kept.cache }
     const state = scope.track(await prefill(llm, [part], { signal, chunkTokens, meanOver, onProgress }))
     const prompt = scope.run(() => mm_projector.prompt(state))
-    requireFinite(await tensorData(prompt, { signal }), 'the state after the question')
+    requireDirection(await tensorData(prompt, { signal }), 'the state after the question')
     onStage?.({ stage: 'question', milliseconds: performance.now() - started })
     return scope.keep(prompt)
   }
