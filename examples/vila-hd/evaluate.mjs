@@ -1,16 +1,18 @@
 // What a trained VILA-HD answers about pictures that nobody trained on, by kind of question and the resolution it needs.
 // usage: node evaluate.mjs MODEL [--pictures N] [--kinds mark,number,word] [--needs 3780] [--split train|heldout] [--seed N]
-//   [--blind] [--backend NAME]
+//   [--shares 0.01,0.05] [--blind] [--weights int8] [--backend NAME]
 // Prints a table in Markdown, of all kinds of questions and needed resolutions unless some are named. Pictures and words of
 // either split are new; of `train` the combinations of colour and shape were trained.
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { packedLayers } from '@ps3js/language-model'
 import { useBackend } from '@ps3js/tensor'
 import { evaluateAnswers } from '@ps3js/trainer'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import { evaluationQuestions } from './questions.mjs'
 
-const SHARES = [0.01, 0.02, 0.05]
+/** Of the patches; none: from the low-res tokens alone. */
+const SHARES = [0, 0.01, 0.02, 0.05]
 const PER_PICTURE = 16
 /** Of the normal distribution, for 95 % on both sides together. */
 const Z = 1.959964
@@ -24,27 +26,25 @@ export function wilson(right, count) {
 }
 
 /** Rows of a table: what was answered from, the recall of what is asked for, and accuracy by kind and resolution. */
-export async function measure(assistant, { pictures, kinds, needs, seed, split, isBlind, ...options }) {
+export async function measure(
+  assistant,
+  { pictures, kinds, needs, seed, split, isBlind, shares = SHARES, ...options },
+) {
   const { ps3_scales: scales } = assistant.model.vision_tower.config.vision
   const { patch_size: patch } = assistant.model.vision_tower.config.trunk
   const patches = scales.slice(1).reduce((sum, scale) => sum + (scale / patch) ** 2, 0)
-  const looks = isBlind ? [] : SHARES.map((share) => [share, Math.round(share * patches)])
-  const ways = [
-    { name: isBlind ? 'blind' : 'low resolution only', selection: { mode: 'none', distractors: 0 } },
-    ...looks.map(([share, budget]) => ({
-      name: `${100 * share} % of the patches`,
-      selection: { mode: 'predicted', budget, distractors: 0 },
-    })),
-  ]
+  const budgets = shares.filter((share) => share > 0)
   const rows = []
-  for (const { name, selection } of ways) {
+  for (const share of isBlind ? [0] : shares) {
     const asked = { seed, pictures, kinds, needs, split, count: PER_PICTURE, size: scales.at(-1), isBlind }
     const samples = evaluationQuestions(asked)
     const counts = {}
-    const settings = { selection, prompt: { gradient: false }, budgets: SHARES, ...options }
+    const mode = share > 0 ? 'predicted' : 'none'
+    const selection = { mode, budget: Math.round(share * patches), distractors: 0 }
+    const settings = { selection, prompt: { gradient: false }, budgets, ...options }
     const found = await evaluateAnswers(assistant, counted(samples(), counts), settings)
-    const share = looks.find(([, budget]) => budget === selection.budget)?.[0]
-    const recall = found.recall?.values[SHARES.indexOf(share)]
+    const recall = found.recall?.values[budgets.indexOf(share)]
+    const name = share > 0 ? `${100 * share} % of the patches` : isBlind ? 'blind' : 'low resolution only'
     rows.push({ name, samples: found.samples, recall, accuracy: found.accuracy.byKind, counts })
   }
   return rows
@@ -89,20 +89,25 @@ async function main() {
       needs: { type: 'string' },
       split: { type: 'string', default: 'heldout' },
       seed: { type: 'string', default: '2000' },
+      shares: { type: 'string' },
       blind: { type: 'boolean', default: false },
+      weights: { type: 'string' },
       backend: { type: 'string', default: 'auto' },
     },
   })
   const [model = 'runs/vila-hd-tiny/sharpened'] = positionals
   await useBackend(values.backend)
-  const assistant = await loadVilaHd(model)
+  const { weights } = values
+  const assistant = await loadVilaHd(model, weights ? { layers: packedLayers(weights) } : {})
   const { split, blind: isBlind } = values
-  const [kinds, needs] = [values.kinds?.split(','), values.needs?.split(',').map(Number)]
+  const numbers = (text) => text?.split(',').map(Number)
+  const [kinds, needs, shares] = [values.kinds?.split(','), numbers(values.needs), numbers(values.shares)]
   const options = {
     split,
     isBlind,
     kinds,
     needs,
+    shares,
     pictures: Number(values.pictures),
     seed: Number(values.seed),
   }
