@@ -35,7 +35,7 @@ export function registerBenchVilaHd(bench: Command, context: CliContext): void {
       backendChoice,
       'auto',
     )
-    .option('--repeat <n>', 'runs of each that count', whole('--repeat', 1), 5)
+    .option('--repeat <n>', 'runs of each that count', whole('--repeat', 1), 9)
     .option('--tiny', 'small models: whether everything runs, not how fast')
     .option('--full', 'instead: one answer of a 0.5 B language model behind PS3-4K-SigLIP (5 GB of memory)')
     .option('--json', 'print one JSON object')
@@ -65,7 +65,7 @@ function reuseTable({ backend, lowResTokens, highResTokens, kept, anew, ratio, s
     [`${lowResTokens} low-res tokens, ${highResTokens} high-res`, backend],
     ['first token, first pass kept, seconds', each(kept)],
     ['first token, all read anew, seconds', each(anew)],
-    ['kept / anew, medians', ratio.toFixed(3)],
+    ['kept / anew, median of pairs', ratio.toFixed(3)],
     ['answers', same ? 'the same' : 'DIFFER'],
   ])
 }
