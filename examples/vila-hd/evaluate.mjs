@@ -11,7 +11,7 @@ import { evaluateAnswers } from '@ps3js/trainer'
 import { loadVilaHd } from '@ps3js/vila-hd'
 import { evaluationQuestions } from './questions.mjs'
 
-/** Of the patches; none: from the low-res tokens alone. */
+/** Of the patches; 0: from the low-res tokens alone. */
 const SHARES = [0, 0.01, 0.02, 0.05]
 const PER_PICTURE = 16
 /** Of the normal distribution, for 95 % on both sides together. */
@@ -33,6 +33,8 @@ export async function measure(
   const { ps3_scales: scales } = assistant.model.vision_tower.config.vision
   const { patch_size: patch } = assistant.model.vision_tower.config.trunk
   const patches = scales.slice(1).reduce((sum, scale) => sum + (scale / patch) ** 2, 0)
+  if (!shares.every((share) => share >= 0 && share <= 1))
+    throw new RangeError(`shares of the patches are ${shares.join()}: each must be a number from 0 to 1`)
   const budgets = shares.filter((share) => share > 0)
   const rows = []
   for (const share of isBlind ? [0] : shares) {

@@ -150,8 +150,8 @@ export function requirePromptHead(mode: LookMode, connector: Connector): void {
 }
 
 /** What is to say where to look; `speaker` names it in the error. */
-export function requireDirection(values: ArrayLike<number>, speaker: string): void {
-  if (Array.prototype.every.call(values, Number.isFinite)) return
+export function requireDirection(values: Float32Array, speaker: string): void {
+  if (values.every(Number.isFinite)) return
   throw new PS3Error(
     'not-finite',
     `${speaker} says nothing about where to look: weights, embeddings or pictures hold values that are not finite`,
