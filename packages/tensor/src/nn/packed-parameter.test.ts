@@ -57,6 +57,12 @@ describe('packing', () => {
       expect(packed.length + 4 * (scales?.length ?? 0)).toBe(bytes[i])
     }
   })
+
+  it('refuses a format that there is not, before there are weights', () => {
+    const make = () => new PackedParameter(ROWS, COLUMNS, 'int3' as PackedFormat, zerosInitializer)
+    expect(make).toThrow(InvalidArgumentError)
+    expect(make).toThrow('cannot be packed as int3: there are bf16, f16, int8, int4')
+  })
 })
 
 for (const [backend, describeBackend] of BACKENDS) {

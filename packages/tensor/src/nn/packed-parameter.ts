@@ -21,7 +21,14 @@ import {
   type Variable,
 } from '../tf.ts'
 import type { StateSource } from './module.ts'
-import { type PackedFormat, type PackedValues, packedBytes, packMatrix, unpackRows } from './packing.ts'
+import {
+  PACKED_FORMATS,
+  type PackedFormat,
+  type PackedValues,
+  packedBytes,
+  packMatrix,
+  unpackRows,
+} from './packing.ts'
 import { type Initializer, Parameter } from './parameter.ts'
 
 /** Up to so many rows of x, a kernel that reads packed weights is faster than unpacking them first. */
@@ -36,7 +43,13 @@ export class PackedParameter extends Parameter {
   readonly format: PackedFormat
   #stored: Stored | undefined
 
+  /** @throws InvalidArgumentError for a format that there is not */
   constructor(rows: number, columns: number, format: PackedFormat, initializer: Initializer) {
+    if (!PACKED_FORMATS.includes(format)) {
+      throw new InvalidArgumentError(
+        `weights cannot be packed as ${format}: there are ${PACKED_FORMATS.join(', ')}`,
+      )
+    }
     super([rows, columns], initializer)
     this.format = format
   }
