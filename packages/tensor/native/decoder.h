@@ -39,20 +39,25 @@ static void SiluMul(const float* gate, const float* up, float* out, int64_t size
   });
 }
 
-// Turns element i of every head with element i + half by the row's angles. x [rows, heads * 2 * half], cos, sin [rows, half]
-static void Rotary(const float* x, const float* cos, const float* sin, float* out, int64_t rows, int64_t heads,
-                   int64_t half) {
+// Turns element i of every head with element i + half by the row's angles. x [rows, heads * 2 * half], cos, sin [rows, half];
+// rows of out are `out_stride` apart, and out is not x.
+static void Rotary(const float* x, const float* cos, const float* sin, float* out, int64_t out_stride, int64_t rows,
+                   int64_t heads, int64_t half) {
   ForRows(rows, [=](int64_t row) {
     const float *c = cos + row * half, *s = sin + row * half;
     for (int64_t head = 0; head < heads; ++head) {
       const float *a = x + (row * heads + head) * 2 * half, *b = a + half;
-      float *to_a = out + (row * heads + head) * 2 * half, *to_b = to_a + half;
+      float *to_a = out + row * out_stride + head * 2 * half, *to_b = to_a + half;
       for (int64_t i = 0; i < half; ++i) {
         to_a[i] = a[i] * c[i] - b[i] * s[i];
         to_b[i] = b[i] * c[i] + a[i] * s[i];
       }
     }
   });
+}
+
+static void Add(const float* a, const float* b, float* out, int64_t size) {
+  for (int64_t i = 0; i < size; ++i) out[i] = a[i] + b[i];
 }
 
 }  // namespace ps3

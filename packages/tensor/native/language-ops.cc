@@ -1,6 +1,5 @@
 // Operations of a language model's decoder, as fused-ops.cc has them for the vision transformer. R rows.
-#include "decoder.h"
-#include "matvec.h"
+#include "decoder-layer.h"
 #include "op.h"
 
 namespace {
@@ -35,7 +34,7 @@ void Rotary(void*, TF_OpKernelContext* context) {
   call.Check(call.Dim(1, 0) == rows && call.Dim(2, 0) == rows && call.Dim(2, 1) == half,
              "cos and sin must have a row for each row of x");
   float* out = call.OutputLike(0);
-  if (call.ok()) ps3::Rotary(call.Data(0), call.Data(1), call.Data(2), out, rows, width / (2 * half), half);
+  if (call.ok()) ps3::Rotary(call.Data(0), call.Data(1), call.Data(2), out, width, rows, width / (2 * half), half);
 }
 
 // x [R, in], weight [out, in], bias [out] (not read without has_bias) -> [R, out]
@@ -54,12 +53,16 @@ void FewRows(void* kernel, TF_OpKernelContext* context) {
   call.Check(ps3::FewRows(ps3::Float32Weights{call.Data(1), in}, call.Data(0), bias, y, rows, out), "out of memory");
 }
 
-// A packed matrix [rows, columns]: words (int32) and scales are inputs `words` and `words` + 1.
-bool CheckPacked(Call& call, const Attributes& a, int words) {
-  call.Check(call.ok() && a.format >= 0 && a.format <= ps3::kInt4 && a.rows > 0 && a.columns > 0, "unknown format or no size");
-  return call.Check(call.Size(words) * 4 >= ps3::PackedBytes(a.format, a.rows, a.columns) &&
-                        call.Size(words + 1) >= ps3::PackedScales(a.format, a.rows, a.columns),
+// Input `words` holds a matrix [rows, columns] in a format, and input `scales` its factors.
+bool CheckWeights(Call& call, int64_t format, int64_t rows, int64_t columns, int words, int scales) {
+  call.Check(call.ok() && format >= ps3::kBfloat16 && format <= ps3::kFloat32 && rows > 0 && columns > 0,
+             "unknown format or no size");
+  return call.Check(call.Size(words) * 4 >= ps3::MatrixBytes(format, rows, columns) &&
+                        call.Size(scales) >= ps3::MatrixScales(format, rows, columns),
                     "words or scales are fewer than the matrix needs");
+}
+bool CheckPacked(Call& call, const Attributes& a, int words) {
+  return CheckWeights(call, a.format, a.rows, a.columns, words, words + 1);
 }
 
 // x [R, columns], words, scales, bias [rows] (not read without has_bias) -> [R, rows]
@@ -74,8 +77,11 @@ void PackedRows(void* kernel, TF_OpKernelContext* context) {
   float* y = call.Output(dims, 2);
   if (!call.ok() || count == 0) return;
   const float *x = call.Data(0), *bias = attributes.has_bias ? call.Data(3) : nullptr;
-  call.Check(ps3::WithWeights(attributes.format, call.Data<int32_t>(1), call.Data(2), in,
-                              [&](const auto& w) { return ps3::FewRows(w, x, bias, y, count, out); }),
+  call.Check(ps3::WithFormat(attributes.format,
+                             [&](auto make) {
+                               const auto w = make(call.Data<void>(1), call.Data(2), in);
+                               return ps3::FewRows(w, x, bias, y, count, out);
+                             }),
              "out of memory");
 }
 
@@ -90,10 +96,58 @@ void UnpackRows(void* kernel, TF_OpKernelContext* context) {
     if (!call.Check(ids[i] >= 0 && ids[i] < attributes.rows, "a row that the packed matrix does not have")) return;
   float* to = call.Output(dims, 2);
   if (!call.ok()) return;
-  ps3::WithWeights(attributes.format, call.Data<int32_t>(0), call.Data(1), attributes.columns, [&](const auto& w) {
-    ps3::Unpack(w, ids, count, to);
+  ps3::WithFormat(attributes.format, [&](auto make) {
+    ps3::Unpack(make(call.Data<void>(0), call.Data(1), attributes.columns), ids, count, to);
     return true;
   });
+}
+
+enum DecoderInput { kX, kCos, kSin, kEarly, kLate, kInputNorm, kMlpNorm, kQBias, kKBias, kVBias, kMatrices };
+constexpr int kDecoderMatrices = 7;
+
+// x [R, hidden], cos and sin [R, D / 2], the first `prefixes` of early and late [1, P, 2KD] (k | v), both norms [hidden],
+// biases [HD], [KD], [KD]; q, k, v, o, gate, up, down in one format, then their scales
+// -> the next layer's x [R, hidden], keys | values of these tokens [R, 2KD]
+void DecoderLayer(void* kernel, TF_OpKernelContext* context) {
+  const auto& a = *static_cast<Attributes*>(kernel);
+  Call call(context);
+  call.Check(call.ok() && call.Rank(kX) == 2 && call.Rank(kCos) == 2 && call.Rank(kSin) == 2,
+             "x, cos and sin must be matrices");
+  if (!call.ok()) return;
+  const int64_t rows = call.Dim(kX, 0), hidden = call.Dim(kX, 1), half = call.Dim(kCos, 1), width = 2 * half;
+  call.Check(a.heads > 0 && a.kv_heads > 0 && half > 0 && a.heads % a.kv_heads == 0, "no heads, or they cannot share keys");
+  const int64_t q_width = a.heads * width, kv_width = a.kv_heads * width, inner = a.rows;
+  call.Check(call.Dim(kCos, 0) == rows && call.Dim(kSin, 0) == rows && call.Dim(kSin, 1) == half,
+             "cos and sin must have a row for each row of x");
+  call.Check(call.Size(kInputNorm) == hidden && call.Size(kMlpNorm) == hidden, "norms must be as wide as x");
+  call.Check(call.Size(kQBias) == q_width && call.Size(kKBias) == kv_width && call.Size(kVBias) == kv_width,
+             "biases must be as long as all heads are wide");
+  const int64_t shapes[kDecoderMatrices][2] = {{q_width, hidden}, {kv_width, hidden}, {kv_width, hidden}, {hidden, q_width},
+                                               {inner, hidden},   {inner, hidden},    {hidden, inner}};
+  for (int i = 0; i < kDecoderMatrices; ++i)
+    CheckWeights(call, a.format, shapes[i][0], shapes[i][1], kMatrices + i, kMatrices + kDecoderMatrices + i);
+  ps3::Rows before[2] = {};
+  for (int i = 0; i < a.prefixes && i < 2 && call.ok(); ++i) {
+    const int input = kEarly + i;
+    if (!call.Check(call.Rank(input) == 3 && call.Dim(input, 0) == 1 && call.Dim(input, 2) == 2 * kv_width,
+                    "prefixes must be [1, keys, 2 * num_kv_heads * head width]"))
+      return;
+    before[i] = {call.Data(input), nullptr, call.Dim(input, 1), 2 * kv_width};
+  }
+  const int64_t out_dims[] = {rows, hidden}, keys_dims[] = {rows, 2 * kv_width};
+  float *out = call.Output(out_dims, 2), *keys_values = call.Output(keys_dims, 2, 1);
+  if (!call.ok() || rows == 0) return;
+  const auto run = [&](auto make) {
+    const auto matrix = [&](int i) {
+      return make(call.Data<void>(kMatrices + i), call.Data(kMatrices + kDecoderMatrices + i), shapes[i][1]);
+    };
+    return ps3::DecoderLayer(ps3::DecoderLayerProblem<decltype(matrix(0))>{
+        rows, hidden, inner, a.heads, a.kv_heads, width, a.eps,
+        call.Data(kX), call.Data(kCos), call.Data(kSin), {before[0], before[1]},
+        call.Data(kInputNorm), call.Data(kMlpNorm), call.Data(kQBias), call.Data(kKBias), call.Data(kVBias),
+        matrix(0), matrix(1), matrix(2), matrix(3), matrix(4), matrix(5), matrix(6), out, keys_values});
+  };
+  call.Check(ps3::WithFormat(a.format, run), "out of memory");
 }
 
 __attribute__((constructor)) void RegisterLanguageOps() {
@@ -103,6 +157,13 @@ __attribute__((constructor)) void RegisterLanguageOps() {
   Register("Ps3FewRows", {"x", "weight", "bias"}, {"has_bias: bool"}, FewRows);
   Register("Ps3PackedRows", {"x", "words: int32", "scales", "bias"},
            {"format: int", "rows: int", "columns: int", "has_bias: bool"}, PackedRows);
+  Register("Ps3DecoderLayer",
+           {"x", "cos", "sin", "early", "late", "input_norm", "mlp_norm", "q_bias", "k_bias", "v_bias",
+            "q: T", "k: T", "v: T", "o: T", "gate: T", "up: T", "down: T",
+            "q_scales", "k_scales", "v_scales", "o_scales", "gate_scales", "up_scales", "down_scales"},
+           {"T: {float, int32}", "num_heads: int", "num_kv_heads: int", "prefixes: int", "eps: float", "format: int",
+            "rows: int"},
+           DecoderLayer, {"out", "keys_values"});
   Register("Ps3UnpackRows", {"words: int32", "scales", "ids: int32"}, {"format: int", "rows: int", "columns: int"},
            UnpackRows);
 }

@@ -170,30 +170,43 @@ static void Unpack(const Weights& w, const int32_t* ids, int64_t count, float* t
   });
 }
 
-enum Format { kBfloat16, kFloat16, kInt8, kInt4 };
+enum Format { kBfloat16, kFloat16, kInt8, kInt4, kFloat32 };
 
-// Calls use(weights) with a packed matrix.
+// Calls use(make); make(data, scales, in) gives a matrix in the format.
 template <typename Use>
-static bool WithWeights(int64_t format, const void* data, const float* scales, int64_t in, const Use& use) {
+static bool WithFormat(int64_t format, const Use& use) {
   switch (format) {
     case kBfloat16:
-      return use(Bfloat16Weights{static_cast<const uint16_t*>(data), in});
+      return use([](const void* data, const float*, int64_t in) {
+        return Bfloat16Weights{static_cast<const uint16_t*>(data), in};
+      });
     case kFloat16:
-      return use(Float16Weights{static_cast<const uint16_t*>(data), in});
+      return use([](const void* data, const float*, int64_t in) {
+        return Float16Weights{static_cast<const uint16_t*>(data), in};
+      });
     case kInt8:
-      return use(Int8Weights{static_cast<const int8_t*>(data), scales, in});
+      return use([](const void* data, const float* scales, int64_t in) {
+        return Int8Weights{static_cast<const int8_t*>(data), scales, in};
+      });
+    case kInt4:
+      return use([](const void* data, const float* scales, int64_t in) {
+        return Int4Weights{static_cast<const uint8_t*>(data), scales, in};
+      });
     default:
-      return use(Int4Weights{static_cast<const uint8_t*>(data), scales, in});
+      return use([](const void* data, const float*, int64_t in) {
+        return Float32Weights{static_cast<const float*>(data), in};
+      });
   }
 }
 
-// Bytes of a packed matrix, and how many scales it has.
-static inline int64_t PackedBytes(int64_t format, int64_t rows, int64_t in) {
+// Bytes of a matrix, and how many scales it has.
+static inline int64_t MatrixBytes(int64_t format, int64_t rows, int64_t in) {
+  if (format == kFloat32) return rows * in * 4;
   const int64_t padded = (in + Int8Weights::kGroup - 1) / Int8Weights::kGroup * Int8Weights::kGroup;
   return format < kInt8 ? rows * in * 2 : format == kInt8 ? rows * padded : rows * padded / 2;
 }
-static inline int64_t PackedScales(int64_t format, int64_t rows, int64_t in) {
-  return format < kInt8 ? 0 : rows * ((in + Int8Weights::kGroup - 1) / Int8Weights::kGroup);
+static inline int64_t MatrixScales(int64_t format, int64_t rows, int64_t in) {
+  return format != kInt8 && format != kInt4 ? 0 : rows * ((in + Int8Weights::kGroup - 1) / Int8Weights::kGroup);
 }
 
 }  // namespace ps3

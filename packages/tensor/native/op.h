@@ -73,7 +73,7 @@ class Call {
   }
   TF_OpKernelContext* context_;
   Status status_;
-  TF_Tensor* inputs_[8] = {};
+  TF_Tensor* inputs_[24] = {};
   TF_Tensor* outputs_[3] = {};
   int count_ = 0;
   bool ok_ = true;

@@ -3,12 +3,20 @@
 #include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#ifndef SPIN_US
+#define SPIN_US 200
+#endif
 namespace ps3 {
 
 class Pool {
@@ -29,18 +37,20 @@ class Pool {
       for (int64_t i = 0; i < count; ++i) body(i);
       return;
     }
+    body_ = &body;
+    count_ = count;
+    next_.store(0);
+    working_.store(threads_ - 1);
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      body_ = &body;
-      count_ = count;
-      next_.store(0);
-      working_ = threads_ - 1;
-      ++round_;
+      round_.fetch_add(1);
     }
-    wake_.notify_all();
+    if (asleep_.load() > 0) wake_.notify_all();
     Work(body, count);
+    const auto done = [this] { return working_.load() == 0; };
+    if (Spin(done)) return;
     std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return working_ == 0; });
+    done_.wait(lock, done);
   }
 
  private:
@@ -52,17 +62,36 @@ class Pool {
 
   void Loop() {
     uint64_t seen = 0;
-    std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return round_ != seen; });
-      seen = round_;
-      const auto* body = body_;
-      const int64_t count = count_;
-      lock.unlock();
-      Work(*body, count);
-      lock.lock();
-      if (--working_ == 0) done_.notify_one();
+      const auto called = [&] { return round_.load() != seen; };
+      if (!Spin(called)) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        ++asleep_;
+        wake_.wait(lock, called);
+        --asleep_;
+      }
+      seen = round_.load();
+      Work(*body_, count_);
+      if (working_.fetch_sub(1) == 1) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        done_.notify_one();
+      }
     }
+  }
+
+  // Looks for a while whether something is so: falling asleep and waking up costs as much as a small operation.
+  template <typename Condition>
+  static bool Spin(const Condition& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(SPIN_US);
+    do {
+      for (int i = 0; i < 32; ++i) {
+        if (condition()) return true;
+#if defined(__x86_64__)
+        _mm_pause();
+#endif
+      }
+    } while (std::chrono::steady_clock::now() < end);
+    return condition();
   }
 
   void Work(const std::function<void(int64_t)>& body, int64_t count) {
@@ -75,8 +104,8 @@ class Pool {
   const std::function<void(int64_t)>* body_ = nullptr;
   int64_t count_ = 0;
   std::atomic<int64_t> next_{0};
-  int working_ = 0;
-  uint64_t round_ = 0;
+  std::atomic<int> working_{0}, asleep_{0};
+  std::atomic<uint64_t> round_{0};
 };
 
 }  // namespace ps3

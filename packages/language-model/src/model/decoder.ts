@@ -4,6 +4,7 @@
 import { add, Module, siluMul, type Tensor, tidy } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import { SelfAttention, type SequencePart } from './attention.ts'
+import { fusedLayer } from './fused-layer.ts'
 import type { EmbeddingLayer, LayerFactory, LinearLayer } from './layers.ts'
 import { RmsNorm } from './rms-norm.ts'
 import type { RotaryTables } from './rotary.ts'
@@ -36,6 +37,7 @@ export class DecoderLayer extends Module {
   readonly self_attn: SelfAttention
   readonly post_attention_layernorm: RmsNorm
   readonly mlp: GatedMlp
+  readonly #config: LanguageModelConfig
 
   constructor(config: LanguageModelConfig, layers: LayerFactory) {
     super()
@@ -43,6 +45,7 @@ export class DecoderLayer extends Module {
     this.self_attn = new SelfAttention(config, layers)
     this.post_attention_layernorm = new RmsNorm(config.hiddenSize, config.normEps)
     this.mlp = new GatedMlp(config, layers)
+    this.#config = config
   }
 
   /** x [T, hidden] -> the next layer's [T, hidden], and keys | values of these tokens. */
@@ -52,6 +55,9 @@ export class DecoderLayer extends Module {
     parts: readonly SequencePart[],
     index: number,
   ): { output: Tensor; keysValues: Tensor } {
+    const past = parts.length === 1 ? parts[0]!.past : null
+    const fused = past && fusedLayer(this, this.#config, x, rotary, past.layer(index))
+    if (fused) return fused
     return tidy(() => {
       const { output, keysValues } = this.self_attn.forward(
         this.input_layernorm.forward(x),

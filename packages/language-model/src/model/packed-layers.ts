@@ -13,7 +13,7 @@ import {
 } from '@ps3js/tensor'
 import type { EmbeddingLayer, LayerFactory, LinearLayer } from './layers.ts'
 
-class PackedLinear extends Module implements LinearLayer {
+export class PackedLinear extends Module implements LinearLayer {
   readonly weight: PackedParameter
   readonly bias: Parameter | null
 

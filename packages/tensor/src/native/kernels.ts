@@ -82,6 +82,26 @@ const kernels: Record<string, Kernel> = {
   PS3UnpackRows(backend, { words, scales, ids }, { format, rows, columns }) {
     return executeOp(backend, 'Ps3UnpackRows', packed(format, rows, columns), [words!, scales!, ids!])[0]!
   },
+  // x [T, hidden], cos and sin [T, D / 2], early and late [1, P, 2KD] or absent, norms [hidden], biases, and matrices in one
+  // format, with scales where it has them -> the next x [T, hidden], keys | values [T, 2KD]
+  PS3DecoderLayer(backend, inputs, { numHeads, numKeyValueHeads, normEps, format, inner }) {
+    const { x, cos, sin, early, late } = inputs
+    const prefixes = [early, late].filter((part) => part !== undefined)
+    const attributes = {
+      T: { type: format === 'f32' ? FLOAT32 : INT32 },
+      num_heads: { int: numHeads as number },
+      num_kv_heads: { int: numKeyValueHeads as number },
+      prefixes: { int: prefixes.length },
+      eps: { float: normEps as number },
+      format: { int: formatNumber(format) },
+      rows: { int: inner as number },
+    }
+    // What stands for an absent prefix or scale is not read.
+    const named = [...DECODER_VECTORS, ...DECODER_MATRICES].map((name) => inputs[name]!)
+    const scales = DECODER_MATRICES.map((name) => inputs[`${name}Scales`] ?? x!)
+    const list = [x!, cos!, sin!, ...[...prefixes, x!, x!].slice(0, 2), ...named, ...scales]
+    return executeOp(backend, 'Ps3DecoderLayer', attributes, list, 2)
+  },
   // x [..., C], weight [C], bias [C] -> [..., C]
   PS3LayerNorm(backend, { x, weight, bias }, { eps }) {
     return executeOp(backend, 'Ps3LayerNorm', { eps: { float: eps as number } }, [x!, weight!, bias!])[0]!
@@ -112,8 +132,18 @@ const kernels: Record<string, Kernel> = {
   },
 }
 
+const DECODER_VECTORS = ['inputNorm', 'mlpNorm', 'qBias', 'kBias', 'vBias']
+const DECODER_MATRICES = ['q', 'k', 'v', 'o', 'gate', 'up', 'down']
+
+/** TensorFlow's numbers for types. */
+const FLOAT32 = 1
+const INT32 = 3
+
+const formatNumber = (format: unknown): number =>
+  format === 'f32' ? PACKED_FORMATS.length : PACKED_FORMATS.indexOf(format as PackedFormat)
+
 const packed = (format: unknown, rows: unknown, columns: unknown) => ({
-  format: { int: PACKED_FORMATS.indexOf(format as PackedFormat) },
+  format: { int: formatNumber(format) },
   rows: { int: rows as number },
   columns: { int: columns as number },
 })

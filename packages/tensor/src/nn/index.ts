@@ -1,4 +1,5 @@
 export { alignedFloat32 } from './aligned.ts'
+export { type DecoderLayerOptions, type DecoderLayerWeights, decoderLayer } from './decoder-layer.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear } from './linear.ts'
 export { Mlp, type MlpOptions } from './mlp.ts'
@@ -21,6 +22,7 @@ export {
   onesInitializer,
   Parameter,
   requireFinite,
+  type StoredMatrix,
   zerosInitializer,
 } from './parameter.ts'
 export { PatchProjection } from './patch-projection.ts'

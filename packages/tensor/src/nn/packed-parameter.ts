@@ -29,7 +29,7 @@ import {
   packMatrix,
   unpackRows,
 } from './packing.ts'
-import { type Initializer, Parameter } from './parameter.ts'
+import { type Initializer, Parameter, type StoredMatrix } from './parameter.ts'
 
 /** Up to so many rows of x, a kernel that reads packed weights is faster than unpacking them first. */
 const FEW_ROWS = 8
@@ -58,6 +58,15 @@ export class PackedParameter extends Parameter {
   override get value(): Variable {
     throw new InvalidArgumentError(
       `weights of shape [${this.shape}] are packed as ${this.format}: load the model in float32 to train or save it`,
+    )
+  }
+
+  /** Throws InvalidArgumentError where they are plain arrays, for a backend without kernels that read them. */
+  override stored(): StoredMatrix {
+    const stored = this.#here()
+    if ('words' in stored) return { format: this.format, ...stored }
+    throw new InvalidArgumentError(
+      'these packed weights were loaded for a backend without kernels that read them',
     )
   }
 

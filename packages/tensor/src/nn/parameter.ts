@@ -6,6 +6,7 @@ import type { Random } from '../random.ts'
 import { dispose, engine, getBackend, reshape, type Tensor, tensor, type Variable, variable } from '../tf.ts'
 import { alignedFloat32 } from './aligned.ts'
 import type { StateSource } from './module.ts'
+import type { PackedFormat } from './packing.ts'
 
 /** Writes starting values into `values`, which arrive as zeros. */
 export type Initializer = (values: Float32Array, random: Random) => void
@@ -25,6 +26,13 @@ export const normalInitializer =
 /** Glorot and Bengio's for a matrix: keeps a signal's size at any width, where a fixed deviation vanishes in narrow layers. */
 export const xavierInitializer = (inFeatures: number, outFeatures: number): Initializer =>
   normalInitializer(Math.sqrt(2 / (inFeatures + outFeatures)))
+
+/** How a matrix lies with the backend, for kernels that take any format; packed ones come with their factors. */
+export interface StoredMatrix {
+  format: PackedFormat | 'f32'
+  words: Tensor
+  scales?: Tensor
+}
 
 export class Parameter {
   readonly shape: readonly number[]
@@ -46,6 +54,11 @@ export class Parameter {
       )
     }
     return this.#variable
+  }
+
+  /** Its values as they lie. Throws InvalidArgumentError as `value` does. */
+  stored(): StoredMatrix {
+    return { format: 'f32', words: this.value }
   }
 
   /** Bytes of its values in memory, whether they are there yet or not. */

@@ -15,6 +15,7 @@ export type FusedKernelName =
   | 'PS3RmsNorm'
   | 'PS3SiluMul'
   | 'PS3Rotary'
+  | 'PS3DecoderLayer'
   | 'PS3FewRows'
   | 'PS3PackedRows'
   | 'PS3UnpackRows'

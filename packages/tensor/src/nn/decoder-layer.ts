@@ -1,0 +1,61 @@
+// One layer of a decoder in one kernel (RMSNorm, rotary attention with shared keys and values, SwiGLU), for the few tokens of
+// a step of generation: as single ops, half of such a step passes between the matrix products.
+// T tokens, H heads, K heads of keys and values, D width of a head.
+
+import { fusedKernel } from '../ops/kernel.ts'
+import { engine, type Tensor } from '../tf.ts'
+import type { Parameter, StoredMatrix } from './parameter.ts'
+
+/** Up to so many tokens: from there on, products of whole matrices are faster. */
+const FEW_TOKENS = 8
+
+export interface DecoderLayerOptions {
+  numHeads: number
+  numKeyValueHeads: number
+  normEps: number
+  /** Keys | values of the tokens before, up to two parts, the earlier one first: [1, P, 2KD]. */
+  prefix: readonly Tensor[]
+}
+
+/** Matrices [out, in], all of them float32 or all packed in one format, and what is added or multiplied: [out]. */
+export interface DecoderLayerWeights {
+  inputNorm: Parameter
+  mlpNorm: Parameter
+  biases: Record<'q' | 'k' | 'v', Parameter>
+  matrices: Record<'q' | 'k' | 'v' | 'o' | 'gate' | 'up' | 'down', Parameter>
+}
+
+/**
+ * Null where plain ops must serve: the backend has no such kernel, there are more than a few tokens, the matrices lie in
+ * several formats, or a gradient is wanted.
+ *
+ * @param x tokens of one sequence that follow the prefix: [T, hidden]
+ * @param cos cosines of their rotary angles, [T, D / 2]; like `sin`
+ * @returns the next layer's x [T, hidden], and keys | values of these tokens [T, 2KD]
+ */
+export function decoderLayer(
+  x: Tensor,
+  cos: Tensor,
+  sin: Tensor,
+  { inputNorm, mlpNorm, biases, matrices }: DecoderLayerWeights,
+  { numHeads, numKeyValueHeads, normEps, prefix }: DecoderLayerOptions,
+): [output: Tensor, keysValues: Tensor] | null {
+  const fused = fusedKernel<[Tensor, Tensor]>('PS3DecoderLayer')
+  const wanted = engine().state.gradientDepth > 0
+  if (!fused || wanted || x.shape[0]! > FEW_TOKENS || prefix.length > 2) return null
+  const inputs: Record<string, Tensor> = { x, cos, sin, inputNorm: inputNorm.value, mlpNorm: mlpNorm.value }
+  prefix.forEach((part, i) => {
+    inputs[i === 0 ? 'early' : 'late'] = part
+  })
+  for (const [name, bias] of Object.entries(biases)) inputs[`${name}Bias`] = bias.value
+  let format: StoredMatrix['format'] | undefined
+  for (const [name, matrix] of Object.entries(matrices)) {
+    const stored = matrix.stored()
+    format ??= stored.format
+    if (stored.format !== format) return null
+    inputs[name] = stored.words
+    if (stored.scales) inputs[`${name}Scales`] = stored.scales
+  }
+  const inner = matrices.gate.shape[0]!
+  return fused(inputs, { numHeads, numKeyValueHeads, normEps, format, inner })
+}
