@@ -31,11 +31,13 @@ static void SiluMul(const float* gate, const float* up, float* out, int64_t size
   constexpr int64_t kPerTask = 1 << 13;
   Pool::Get().For((size + kPerTask - 1) / kPerTask, [=](int64_t task) {
     const int64_t end = (task + 1) * kPerTask < size ? (task + 1) * kPerTask : size;
-    for (int64_t i = task * kPerTask; i < end; i += kLanes) {
-      const int n = end - i < kLanes ? static_cast<int>(end - i) : kLanes;
-      const F8 x = LoadPart(gate + i, n), power = Min(x * Splat(-kLog2E), Splat(126.f));
-      StorePart(out + i, x / (Splat(1.f) + Exp2(power)) * LoadPart(up + i, n), n);
-    }
+    const auto gated = [](F8 x, F8 by) {
+      return x / (Splat(1.f) + Exp2(Min(x * Splat(-kLog2E), Splat(126.f)))) * by;
+    };
+    int64_t i = task * kPerTask;
+    for (; i + kLanes <= end; i += kLanes) Store(out + i, gated(Load(gate + i), Load(up + i)));
+    const int rest = static_cast<int>(end - i);
+    if (rest) StorePart(out + i, gated(LoadPart(gate + i, rest), LoadPart(up + i, rest)), rest);
   });
 }
 

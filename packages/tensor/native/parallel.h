@@ -10,14 +10,10 @@
 #include <mutex>
 #include <thread>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
-#ifndef SPIN_US
-#define SPIN_US 200
-#endif
 namespace ps3 {
+
+// How long a thread that waits looks before it falls asleep: to wake one up takes as long as a small operation.
+constexpr std::chrono::microseconds kSpin(100);
 
 class Pool {
  public:
@@ -79,15 +75,15 @@ class Pool {
     }
   }
 
-  // Looks for a while whether something is so: falling asleep and waking up costs as much as a small operation.
+  // Looks for a while whether something is so, and says what it saw last.
   template <typename Condition>
   static bool Spin(const Condition& condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(SPIN_US);
+    const auto end = std::chrono::steady_clock::now() + kSpin;
     do {
       for (int i = 0; i < 32; ++i) {
         if (condition()) return true;
-#if defined(__x86_64__)
-        _mm_pause();
+#ifdef __x86_64__
+        __builtin_ia32_pause();
 #endif
       }
     } while (std::chrono::steady_clock::now() < end);

@@ -1,6 +1,14 @@
 // Generation: prompts are read once, then tokens come one by one for all unfinished sequences together.
 
-import { InvalidArgumentError, PS3Error, Random, type Tensor, TensorScope, tensorData } from '@ps3js/tensor'
+import {
+  InvalidArgumentError,
+  PS3Error,
+  Random,
+  runSteps,
+  type Tensor,
+  TensorScope,
+  tensorData,
+} from '@ps3js/tensor'
 import { KeyValueCache } from '../model/kv-cache.ts'
 import type { Qwen2 } from '../model/qwen2.ts'
 import {
@@ -11,7 +19,6 @@ import {
   promptLength,
   requireCount,
 } from './prefill.ts'
-import { runSteps } from './run-steps.ts'
 import { checkSampling, pickToken, type SamplingOptions } from './sampling.ts'
 
 export interface GenerateOptions extends SamplingOptions, Omit<PrefillOptions, 'meanOver'> {

@@ -1,10 +1,18 @@
 // Reading prompts: their keys and values go into caches, chunk by chunk, so that memory does not grow with the prompt.
 
-import { concat, InvalidArgumentError, mean, slice, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
+import {
+  concat,
+  InvalidArgumentError,
+  mean,
+  runSteps,
+  slice,
+  type Tensor,
+  TensorScope,
+  tidy,
+} from '@ps3js/tensor'
 import { contextLength } from '../config.ts'
 import type { KeyValueCache } from '../model/kv-cache.ts'
 import type { Qwen2 } from '../model/qwen2.ts'
-import { runSteps } from './run-steps.ts'
 
 /** Token ids, or embeddings [N, hidden] for prompts that hold more than text. */
 export type Prompt = readonly number[] | Int32Array | Tensor
@@ -62,10 +70,12 @@ export async function prefill(
       ),
     )
     const rows = unread.map((i, u) => ({ length: taken[u]!, past: parts[i]!.past }))
-    const { last } = scope.track(await runSteps(model.steps(embeddings, rows), signal))
+    const { last } = scope.track(
+      await runSteps(model.steps(embeddings, rows, { lastTokens: meanOver }), signal),
+    )
     let row = 0
     unread.forEach((i, u) => {
-      row += taken[u]!
+      row += Math.min(taken[u]!, meanOver)
       read[i]! += taken[u]!
       const count = Math.min(taken[u]!, read[i]! - (lengths[i]! - meanOver))
       if (count > 0) ends[i]!.push(scope.run(() => slice(last, [row - count, 0], [count, -1])))

@@ -1,7 +1,18 @@
 // Causal self-attention with shared keys and values, over sequences that lie one after another.
 // T tokens of all sequences, H heads, K heads of keys and values, D width of a head.
 
-import { attention, concat, Module, reshape, rotary, split, type Tensor, tidy, tile } from '@ps3js/tensor'
+import {
+  attention,
+  concat,
+  gatherRows,
+  Module,
+  reshape,
+  rotary,
+  split,
+  type Tensor,
+  tidy,
+  tile,
+} from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import type { KeyValueCache } from './kv-cache.ts'
 import type { LayerFactory, LinearLayer } from './layers.ts'
@@ -34,19 +45,23 @@ export class SelfAttention extends Module {
     this.#config = config
   }
 
-  /** x [T, hidden] -> the attended tokens [T, hidden], and their keys | values [T, 2KD] for the caches. */
+  /**
+   * x [T, hidden] -> the attended tokens [T, hidden], or those of some rows, and all keys | values [T, 2KD] for the caches.
+   */
   forward(
     x: Tensor,
     { cos, sin }: RotaryTables,
     parts: readonly SequencePart[],
     layer: number,
+    rows: Int32Array | null = null,
   ): { output: Tensor; keysValues: Tensor } {
     return tidy(() => {
       const q = rotary(this.q_proj.forward(x), cos, sin)
       const k = rotary(this.k_proj.forward(x), cos, sin)
       const v = this.v_proj.forward(x)
       const attended = this.#attend(q, k, v, parts, layer)
-      return { output: this.o_proj.forward(attended), keysValues: concat([k, v], 1) }
+      const wanted = rows ? gatherRows(attended, rows) : attended
+      return { output: this.o_proj.forward(wanted), keysValues: concat([k, v], 1) }
     })
   }
 

@@ -1,7 +1,7 @@
 // The Qwen2 decoder (Qwen2 technical report, arXiv:2407.10671; names of transformers' Qwen2Model).
 // T tokens of all sequences, one after another.
 
-import { add, Module, siluMul, type Tensor, tidy } from '@ps3js/tensor'
+import { add, gatherRows, Module, siluMul, type Tensor, tidy } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import { SelfAttention, type SequencePart } from './attention.ts'
 import { fusedLayer } from './fused-layer.ts'
@@ -48,15 +48,16 @@ export class DecoderLayer extends Module {
     this.#config = config
   }
 
-  /** x [T, hidden] -> the next layer's [T, hidden], and keys | values of these tokens. */
+  /** x [T, hidden] -> the next layer's [T, hidden], or some rows of it, and keys | values of all these tokens. */
   forward(
     x: Tensor,
     rotary: RotaryTables,
     parts: readonly SequencePart[],
     index: number,
+    rows: Int32Array | null = null,
   ): { output: Tensor; keysValues: Tensor } {
     const past = parts.length === 1 ? parts[0]!.past : null
-    const fused = past && fusedLayer(this, this.#config, x, rotary, past.layer(index))
+    const fused = past && !rows && fusedLayer(this, this.#config, x, rotary, past.layer(index))
     if (fused) return fused
     return tidy(() => {
       const { output, keysValues } = this.self_attn.forward(
@@ -64,8 +65,9 @@ export class DecoderLayer extends Module {
         rotary,
         parts,
         index,
+        rows,
       )
-      const h = add(x, output)
+      const h = add(rows ? gatherRows(x, rows) : x, output)
       return { output: add(h, this.mlp.forward(this.post_attention_layernorm.forward(h))), keysValues }
     })
   }

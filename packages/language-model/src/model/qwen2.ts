@@ -27,10 +27,12 @@ export interface ForwardOptions {
    * for the last layer after the final norm.
    */
   hiddenStates?: readonly number[]
+  /** Give the last so many tokens of each part only: the last layer leaves the others' work away. Default: all. */
+  lastTokens?: number
 }
 
 export interface ForwardOutput {
-  /** Hidden states after the final norm, which the head reads: [T, hidden] */
+  /** Hidden states after the final norm, which the head reads: [T, hidden], or fewer rows with `lastTokens`. */
   last: Tensor
   /** Those asked for, by index: [T, hidden] */
   hiddenStates: Map<number, Tensor>
@@ -81,7 +83,7 @@ export class Qwen2 extends Module {
   *steps(
     embeddings: Tensor,
     parts: readonly SequencePart[],
-    { hiddenStates = [] }: ForwardOptions = {},
+    { hiddenStates = [], lastTokens }: ForwardOptions = {},
   ): Generator<void, ForwardOutput> {
     this.#check(embeddings, parts)
     const { numLayers } = this.config
@@ -97,7 +99,8 @@ export class Qwen2 extends Module {
       let x = scope.track(embeddings.clone())
       for (const [i, layer] of this.model.layers.entries()) {
         if (hiddenStates.includes(i)) kept.set(i, scope.track(x.clone()))
-        const { output, keysValues } = scope.run(() => layer.forward(x, rotary, parts, i))
+        const rows = i === numLayers - 1 ? lastRows(parts, lastTokens) : null
+        const { output, keysValues } = scope.run(() => layer.forward(x, rotary, parts, i, rows))
         if (parts.some(({ past }) => past)) added.push(scope.run(() => bySequence(keysValues, parts)))
         scope.keep([keysValues, x])
         dispose([keysValues, x])
@@ -180,6 +183,19 @@ function positionsOf(parts: readonly SequencePart[]): number[] {
     const start = after === undefined ? (past?.length ?? 0) : parts[after]!.length
     return Array.from({ length }, (_, i) => start + i)
   })
+}
+
+/** Where the last tokens of each part lie; null where that is everywhere. */
+function lastRows(parts: readonly SequencePart[], count = Number.POSITIVE_INFINITY): Int32Array | null {
+  if (parts.every(({ length }) => length <= count)) return null
+  let end = 0
+  return Int32Array.from(
+    parts.flatMap(({ length }) => {
+      end += length
+      const wanted = Math.min(count, length)
+      return Array.from({ length: wanted }, (_, i) => end - wanted + i)
+    }),
+  )
 }
 
 /** [T, 2KD] -> [1, length, 2KD] for each sequence */

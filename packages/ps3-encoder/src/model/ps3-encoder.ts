@@ -7,6 +7,7 @@ import {
   InvalidArgumentError,
   Module,
   Parameter,
+  runSteps,
   TensorScope,
 } from '@ps3js/tensor'
 import type { RgbImage } from '../image/index.ts'
@@ -14,7 +15,6 @@ import { type TextOutput, TextTransformer } from '../text/text-transformer.ts'
 import type { PS3Config } from './config.ts'
 import type { EncodeOptions, Encoding, StageTime } from './encoding.ts'
 import { type Normalization, PictureBatch } from './picture.ts'
-import { runSteps } from './steps.ts'
 import { LowResView } from './view.ts'
 import { VisionModel } from './vision-model.ts'
 

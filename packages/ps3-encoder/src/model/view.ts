@@ -11,7 +11,7 @@ import {
   probabilityMaps,
   type SelectionFeatures,
 } from '@ps3js/patch-selector'
-import { dispose, InvalidArgumentError, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
+import { dispose, InvalidArgumentError, runSteps, type Tensor, TensorScope, tidy } from '@ps3js/tensor'
 import type { ScaleSize } from '../image/index.ts'
 import {
   type EncodeOptions,
@@ -24,7 +24,6 @@ import {
 } from './encoding.ts'
 import type { PictureBatch } from './picture.ts'
 import { mixRows, poolingMask, type RegionMap, regionWeights } from './pooling.ts'
-import { runSteps } from './steps.ts'
 import type { VisionModel } from './vision-model.ts'
 
 export interface ViewParts {
