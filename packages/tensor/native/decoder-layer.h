@@ -13,11 +13,11 @@ struct DecoderLayerProblem {
   int64_t rows, hidden, inner, heads, kv_heads, width;
   float eps;
   const float *x, *cos, *sin;           // [R, hidden], [R, D / 2]
-  Rows before[2];                       // keys | values seen before, each [tokens, 2KD]
+  Rows before[2];                       // keys | values seen before, the earlier ones first: [tokens, 2KD]
   const float *input_norm, *mlp_norm;   // [hidden]
   const float *q_bias, *k_bias, *v_bias;
   Weights q, k, v, o, gate, up, down;
-  float *out, *keys_values;             // [R, hidden], [R, 2KD]
+  float *out, *recent;                  // [R, hidden]; the later ones seen before and those of x [tokens + R, 2KD]
 };
 
 // False when memory is short.
@@ -36,21 +36,20 @@ static bool DecoderLayer(const DecoderLayerProblem<Weights>& p) {
   if (!FewRows(p.q, normed, p.q_bias, q, rows, q_width) || !FewRows(p.k, normed, p.k_bias, k, rows, kv_width) ||
       !FewRows(p.v, normed, p.v_bias, v, rows, kv_width))
     return false;
+  float* own = p.recent + p.before[1].count * 2 * kv_width;
+  if (p.before[1].count > 0) std::memcpy(p.recent, p.before[1].data, (own - p.recent) * sizeof(float));
   Rotary(q, p.cos, p.sin, turned, q_width, rows, p.heads, p.width / 2);
-  Rotary(k, p.cos, p.sin, p.keys_values, 2 * kv_width, rows, p.kv_heads, p.width / 2);
+  Rotary(k, p.cos, p.sin, own, 2 * kv_width, rows, p.kv_heads, p.width / 2);
   for (int64_t r = 0; r < rows; ++r)
-    std::memcpy(p.keys_values + (2 * r + 1) * kv_width, v + r * kv_width, kv_width * sizeof(float));
+    std::memcpy(own + (2 * r + 1) * kv_width, v + r * kv_width, kv_width * sizeof(float));
 
   const int64_t past = p.before[0].count + p.before[1].count;
   AttentionProblem attention{1, p.heads, p.kv_heads, p.width, {}, true, past};
   attention.entry = [&](int64_t) {
     AttentionProblem::Entry entry{{turned, nullptr, rows, q_width}, {}, {}, q, q_width};
-    for (int i = 0; i < 2; ++i) {
-      entry.k[i] = entry.v[i] = p.before[i];
-      entry.v[i].data += kv_width;
-    }
-    entry.k[2] = {p.keys_values, nullptr, rows, 2 * kv_width};
-    entry.v[2] = {p.keys_values + kv_width, nullptr, rows, 2 * kv_width};
+    entry.k[0] = entry.v[0] = p.before[0];
+    entry.k[1] = entry.v[1] = {p.recent, nullptr, p.before[1].count + rows, 2 * kv_width};
+    for (int i = 0; i < 2; ++i) entry.v[i].data += kv_width;
     return entry;
   };
   FewQueries(attention);

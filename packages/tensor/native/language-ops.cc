@@ -102,12 +102,12 @@ void UnpackRows(void* kernel, TF_OpKernelContext* context) {
   });
 }
 
-enum DecoderInput { kX, kCos, kSin, kEarly, kLate, kInputNorm, kMlpNorm, kQBias, kKBias, kVBias, kMatrices };
+enum DecoderInput { kX, kCos, kSin, kSettled, kRecent, kInputNorm, kMlpNorm, kQBias, kKBias, kVBias, kMatrices };
 constexpr int kDecoderMatrices = 7;
 
-// x [R, hidden], cos and sin [R, D / 2], the first `prefixes` of early and late [1, P, 2KD] (k | v), both norms [hidden],
-// biases [HD], [KD], [KD]; q, k, v, o, gate, up, down in one format, then their scales
-// -> the next layer's x [R, hidden], keys | values of these tokens [R, 2KD]
+// x [R, hidden], cos and sin [R, D / 2], keys | values seen before: settled and recent [1, P, 2KD] (not read without
+// has_settled, has_recent), both norms [hidden], biases [HD], [KD], [KD]; q, k, v, o, gate, up, down in one format, then
+// their scales -> the next layer's x [R, hidden], recent with the keys | values of x [1, P + R, 2KD]
 void DecoderLayer(void* kernel, TF_OpKernelContext* context) {
   const auto& a = *static_cast<Attributes*>(kernel);
   Call call(context);
@@ -115,6 +115,7 @@ void DecoderLayer(void* kernel, TF_OpKernelContext* context) {
              "x, cos and sin must be matrices");
   if (!call.ok()) return;
   const int64_t rows = call.Dim(kX, 0), hidden = call.Dim(kX, 1), half = call.Dim(kCos, 1), width = 2 * half;
+  call.Check(rows > 0, "there is no token");
   call.Check(a.heads > 0 && a.kv_heads > 0 && half > 0 && a.heads % a.kv_heads == 0, "no heads, or they cannot share keys");
   const int64_t q_width = a.heads * width, kv_width = a.kv_heads * width, inner = a.rows;
   call.Check(call.Dim(kCos, 0) == rows && call.Dim(kSin, 0) == rows && call.Dim(kSin, 1) == half,
@@ -127,16 +128,17 @@ void DecoderLayer(void* kernel, TF_OpKernelContext* context) {
   for (int i = 0; i < kDecoderMatrices; ++i)
     CheckWeights(call, a.format, shapes[i][0], shapes[i][1], kMatrices + i, kMatrices + kDecoderMatrices + i);
   ps3::Rows before[2] = {};
-  for (int i = 0; i < a.prefixes && i < 2 && call.ok(); ++i) {
-    const int input = kEarly + i;
-    if (!call.Check(call.Rank(input) == 3 && call.Dim(input, 0) == 1 && call.Dim(input, 2) == 2 * kv_width,
-                    "prefixes must be [1, keys, 2 * num_kv_heads * head width]"))
+  for (int i = 0; i < 2; ++i) {
+    const int input = kSettled + i;
+    if (!(i == 0 ? a.has_settled : a.has_recent)) continue;
+    if (!call.Check(call.ok() && call.Rank(input) == 3 && call.Dim(input, 0) == 1 && call.Dim(input, 2) == 2 * kv_width,
+                    "settled and recent must be [1, keys, 2 * num_kv_heads * head width]"))
       return;
     before[i] = {call.Data(input), nullptr, call.Dim(input, 1), 2 * kv_width};
   }
-  const int64_t out_dims[] = {rows, hidden}, keys_dims[] = {rows, 2 * kv_width};
-  float *out = call.Output(out_dims, 2), *keys_values = call.Output(keys_dims, 2, 1);
-  if (!call.ok() || rows == 0) return;
+  const int64_t out_dims[] = {rows, hidden}, recent_dims[] = {1, before[1].count + rows, 2 * kv_width};
+  float *out = call.Output(out_dims, 2), *recent = call.Output(recent_dims, 3, 1);
+  if (!call.ok()) return;
   const auto run = [&](auto make) {
     const auto matrix = [&](int i) {
       return make(call.Data<void>(kMatrices + i), call.Data(kMatrices + kDecoderMatrices + i), shapes[i][1]);
@@ -145,7 +147,7 @@ void DecoderLayer(void* kernel, TF_OpKernelContext* context) {
         rows, hidden, inner, a.heads, a.kv_heads, width, a.eps,
         call.Data(kX), call.Data(kCos), call.Data(kSin), {before[0], before[1]},
         call.Data(kInputNorm), call.Data(kMlpNorm), call.Data(kQBias), call.Data(kKBias), call.Data(kVBias),
-        matrix(0), matrix(1), matrix(2), matrix(3), matrix(4), matrix(5), matrix(6), out, keys_values});
+        matrix(0), matrix(1), matrix(2), matrix(3), matrix(4), matrix(5), matrix(6), out, recent});
   };
   call.Check(ps3::WithFormat(a.format, run), "out of memory");
 }
@@ -158,12 +160,12 @@ __attribute__((constructor)) void RegisterLanguageOps() {
   Register("Ps3PackedRows", {"x", "words: int32", "scales", "bias"},
            {"format: int", "rows: int", "columns: int", "has_bias: bool"}, PackedRows);
   Register("Ps3DecoderLayer",
-           {"x", "cos", "sin", "early", "late", "input_norm", "mlp_norm", "q_bias", "k_bias", "v_bias",
+           {"x", "cos", "sin", "settled", "recent", "input_norm", "mlp_norm", "q_bias", "k_bias", "v_bias",
             "q: T", "k: T", "v: T", "o: T", "gate: T", "up: T", "down: T",
             "q_scales", "k_scales", "v_scales", "o_scales", "gate_scales", "up_scales", "down_scales"},
-           {"T: {float, int32}", "num_heads: int", "num_kv_heads: int", "prefixes: int", "eps: float", "format: int",
-            "rows: int"},
-           DecoderLayer, {"out", "keys_values"});
+           {"T: {float, int32}", "num_heads: int", "num_kv_heads: int", "has_settled: bool", "has_recent: bool", "eps: float",
+            "format: int", "rows: int"},
+           DecoderLayer, {"out", "grown"});
   Register("Ps3UnpackRows", {"words: int32", "scales", "ids: int32"}, {"format: int", "rows: int", "columns: int"},
            UnpackRows);
 }

@@ -81,7 +81,7 @@ class Call {
 
 struct Attributes {
   int64_t heads = 1, kv_heads = 1, causal_offset = 0, prefixes = 0, format = 0, rows = 0, columns = 0;
-  unsigned char causal = 0, tanh = 0, has_bias = 0;
+  unsigned char causal = 0, tanh = 0, has_bias = 0, has_settled = 0, has_recent = 0;
   float eps = 0;
 };
 
@@ -105,6 +105,8 @@ void* Create(TF_OpKernelConstruction* construction) {
   boolean("causal", &attributes->causal);
   boolean("tanh", &attributes->tanh);
   boolean("has_bias", &attributes->has_bias);
+  boolean("has_settled", &attributes->has_settled);
+  boolean("has_recent", &attributes->has_recent);
   if (has("eps")) TF_OpKernelConstruction_GetAttrFloat(construction, "eps", &attributes->eps, status.get());
   if (!status.ok()) TF_OpKernelConstruction_Failure(construction, status.get());
   return attributes;

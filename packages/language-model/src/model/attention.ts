@@ -14,7 +14,7 @@ import {
   tile,
 } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
-import type { KeyValueCache } from './kv-cache.ts'
+import { type KeyValueCache, tensorsOf } from './kv-cache.ts'
 import type { LayerFactory, LinearLayer } from './layers.ts'
 import type { RotaryTables } from './rotary.ts'
 
@@ -68,7 +68,7 @@ export class SelfAttention extends Module {
   /** Sequences of one length go together, and of those that follow another what these are as long: none is padded. */
   #attend(q: Tensor, k: Tensor, v: Tensor, parts: readonly SequencePart[], layer: number): Tensor {
     const groups = alike(parts)
-    if (groups.length === 1) return this.#attendOnce(q, k, v, parts.length, parts[0]!.past?.layer(layer))
+    if (groups.length === 1) return this.#attendOnce(q, k, v, parts.length, prefixOf(parts[0]!, layer))
     const lengths = parts.map(({ length }) => length)
     const [qs, ks, vs] = [q, k, v].map((x) => split(x, lengths, 0) as Tensor[])
     // Once for all that follow: its gradient is the sum of theirs.
@@ -80,7 +80,6 @@ export class SelfAttention extends Module {
     }
     const outputs: Tensor[] = []
     for (const same of groups) {
-      const { past } = parts[same[0]!]!
       const joined = ([qs, ks, vs] as Tensor[][]).map((all) =>
         concat(
           same.map((j) => all[j]!),
@@ -88,7 +87,7 @@ export class SelfAttention extends Module {
         ),
       )
       const before = same.flatMap((j) => followed.get(parts[j]!.after!) ?? [])
-      const prefix = before.length > 0 ? stacked(before) : past?.layer(layer)
+      const prefix = before.length > 0 ? stacked(before) : prefixOf(parts[same[0]!]!, layer)
       const attended = this.#attendOnce(joined[0]!, joined[1]!, joined[2]!, same.length, prefix)
       // The gradient of a split wants two parts at least.
       const each = same.length === 1 ? [attended] : split(attended, same.length, 0)
@@ -106,6 +105,9 @@ export class SelfAttention extends Module {
     return reshape(attention(byBatch(q), byBatch(k), byBatch(v), options), q.shape)
   }
 }
+
+const prefixOf = ({ past }: SequencePart, layer: number): readonly Tensor[] =>
+  past ? tensorsOf(past.layer(layer)) : []
 
 /** The parts' numbers, those together that are equally long and follow what is equally long. */
 function alike(parts: readonly SequencePart[]): number[][] {

@@ -48,7 +48,10 @@ export class DecoderLayer extends Module {
     this.#config = config
   }
 
-  /** x [T, hidden] -> the next layer's [T, hidden], or some rows of it, and keys | values of all these tokens. */
+  /**
+   * x [T, hidden] -> the next layer's [T, hidden], or some rows of it, and what the caches are to take: keys | values of all
+   * these tokens [T, 2KD], or for one sequence with them its cache's recent ones [1, P + T, 2KD].
+   */
   forward(
     x: Tensor,
     rotary: RotaryTables,

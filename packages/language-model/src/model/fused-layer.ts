@@ -3,12 +3,13 @@
 import { decoderLayer, Linear, type Parameter, type Tensor } from '@ps3js/tensor'
 import type { LanguageModelConfig } from '../config.ts'
 import type { DecoderLayer } from './decoder.ts'
+import type { LayerCache } from './kv-cache.ts'
 import type { LinearLayer } from './layers.ts'
 import { PackedLinear } from './packed-layers.ts'
 import type { RotaryTables } from './rotary.ts'
 
 /**
- * What `layer.forward` gives for a few tokens of one sequence whose cache holds `past`; null where plain ops must serve: no
+ * What `layer.forward` gives for a few tokens of one sequence behind its cache; null where plain ops must serve: no
  * such kernel, many tokens, a gradient wanted, or layers with adapters.
  */
 export function fusedLayer(
@@ -16,7 +17,7 @@ export function fusedLayer(
   { numHeads, numKeyValueHeads, normEps }: LanguageModelConfig,
   x: Tensor,
   { cos, sin }: RotaryTables,
-  past: readonly Tensor[],
+  { settled, recent }: Readonly<LayerCache>,
 ): { output: Tensor; keysValues: Tensor } | null {
   const { self_attn, mlp } = layer
   const [q, k, v, o] = [self_attn.q_proj, self_attn.k_proj, self_attn.v_proj, self_attn.o_proj].map(plain)
@@ -35,7 +36,7 @@ export function fusedLayer(
         ...{ gate: gate.weight, up: up.weight, down: down.weight },
       },
     },
-    { numHeads, numKeyValueHeads, normEps, prefix: past },
+    { numHeads, numKeyValueHeads, normEps, settled, recent },
   )
   return outputs && { output: outputs[0], keysValues: outputs[1] }
 }

@@ -8,7 +8,7 @@ import type { LanguageModelConfig } from '../config.ts'
 const RECENT = 256
 
 /** One layer's keys | values, oldest first: [1, tokens, 2 * keyWidth], null where there are none. */
-interface LayerCache {
+export interface LayerCache {
   settled: Tensor | null
   recent: Tensor | null
 }
@@ -35,15 +35,19 @@ export class KeyValueCache {
     return this.#length
   }
 
-  /** One layer's keys | values in up to two parts, which attention reads where they lie; they still belong to the cache. */
-  layer(index: number): readonly Tensor[] {
-    return tensorsOf(this.#layers[index]!)
+  /** One layer's keys | values, which attention reads where they lie; they still belong to the cache. */
+  layer(index: number): Readonly<LayerCache> {
+    return this.#layers[index]!
   }
 
-  /** Takes `tokens` more tokens, as one [1, tokens, 2 * keyWidth] per layer, which are copied. */
+  /**
+   * Takes `tokens` more tokens, as one [1, tokens, 2 * keyWidth] per layer, or, where a kernel has joined them to the layer's
+   * recent ones, as [1, recent + tokens, 2 * keyWidth]. They are copied.
+   */
   append(rows: readonly Tensor[], tokens: number): void {
     this.#replace(({ settled, recent }, i) => {
-      const grown = join(recent, rows[i]!)
+      const own = rows[i]!
+      const grown = own.shape[1] === tokens ? join(recent, own) : own.clone()
       if (grown.shape[1]! < RECENT) return { settled: settled?.clone() ?? null, recent: grown }
       return { settled: join(settled, grown), recent: null }
     }, this.#length + tokens)
@@ -99,7 +103,8 @@ export class KeyValueCache {
   }
 }
 
-const tensorsOf = ({ settled, recent }: LayerCache) =>
+/** What there is of a layer's cache, oldest first. */
+export const tensorsOf = ({ settled, recent }: LayerCache) =>
   [settled, recent].filter((part): part is Tensor => part !== null)
 
 const join = (before: Tensor | null, after: Tensor): Tensor =>

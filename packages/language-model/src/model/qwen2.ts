@@ -198,8 +198,9 @@ function lastRows(parts: readonly SequencePart[], count = Number.POSITIVE_INFINI
   )
 }
 
-/** [T, 2KD] -> [1, length, 2KD] for each sequence */
+/** [T, 2KD] -> [1, length, 2KD] for each sequence; what a kernel has joined to a cache's recent ones stays as it is. */
 function bySequence(keysValues: Tensor, parts: readonly SequencePart[]): Tensor[] {
+  if (keysValues.rank === 3) return [keysValues.clone()]
   const lengths = parts.map(({ length }) => length)
   return tidy(() => {
     const each = parts.length === 1 ? [keysValues] : split(keysValues, lengths, 0)

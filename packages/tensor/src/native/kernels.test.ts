@@ -270,7 +270,7 @@ describeNative('fused kernels', () => {
 
   it('refuses parts of a decoder layer that do not fit', async () => {
     const sizes: Record<string, number[]> = {
-      ...{ x: [1, 8], cos: [1, 2], sin: [1, 2], early: [1, 5, 8], inputNorm: [8], mlpNorm: [8] },
+      ...{ x: [1, 8], cos: [1, 2], sin: [1, 2], recent: [1, 5, 8], inputNorm: [8], mlpNorm: [8] },
       ...{ qBias: [8], kBias: [4], vBias: [4], q: [8, 8], k: [4, 8], v: [4, 8], o: [8, 8] },
       ...{ gate: [12, 8], up: [12, 8], down: [8, 12] },
     }
@@ -285,17 +285,14 @@ describeNative('fused kernels', () => {
     await expectNoLeak(() => {
       expect(run({})).toEqual([
         [1, 8],
-        [1, 8],
+        [1, 6, 8],
       ])
-      expect(run({ x: [0, 8], cos: [0, 2], sin: [0, 2] })).toEqual([
-        [0, 8],
-        [0, 8],
-      ])
+      expect(() => run({ x: [0, 8], cos: [0, 2], sin: [0, 2] })).toThrow('there is no token')
       expect(() => run({}, { numKeyValueHeads: 3 })).toThrow('cannot share keys')
       expect(() => run({ cos: [2, 2] })).toThrow('a row for each row of x')
       expect(() => run({ mlpNorm: [7] })).toThrow('as wide as x')
       expect(() => run({ kBias: [8] })).toThrow('biases')
-      expect(() => run({ early: [1, 5, 4] })).toThrow('prefixes')
+      expect(() => run({ recent: [1, 5, 4] })).toThrow('settled and recent')
       for (const name of ['q', 'k', 'v', 'o', 'gate', 'up', 'down'])
         expect(() => run({ [name]: [3, 8] }), name).toThrow('fewer than the matrix needs')
     })

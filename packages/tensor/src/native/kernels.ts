@@ -82,24 +82,24 @@ const kernels: Record<string, Kernel> = {
   PS3UnpackRows(backend, { words, scales, ids }, { format, rows, columns }) {
     return executeOp(backend, 'Ps3UnpackRows', packed(format, rows, columns), [words!, scales!, ids!])[0]!
   },
-  // x [T, hidden], cos and sin [T, D / 2], early and late [1, P, 2KD] or absent, norms [hidden], biases, and matrices in one
-  // format, with scales where it has them -> the next x [T, hidden], keys | values [T, 2KD]
+  // x [T, hidden], cos and sin [T, D / 2], settled and recent [1, P, 2KD] or absent, norms [hidden], biases, and matrices in
+  // one format, with scales where it has them -> the next x [T, hidden], recent grown by x's keys | values [1, P + T, 2KD]
   PS3DecoderLayer(backend, inputs, { numHeads, numKeyValueHeads, normEps, format, inner }) {
-    const { x, cos, sin, early, late } = inputs
-    const prefixes = [early, late].filter((part) => part !== undefined)
+    const { x, cos, sin, settled, recent } = inputs
     const attributes = {
       T: { type: format === 'f32' ? FLOAT32 : INT32 },
       num_heads: { int: numHeads as number },
       num_kv_heads: { int: numKeyValueHeads as number },
-      prefixes: { int: prefixes.length },
+      has_settled: { bool: settled !== undefined },
+      has_recent: { bool: recent !== undefined },
       eps: { float: normEps as number },
       format: { int: formatNumber(format) },
       rows: { int: inner as number },
     }
-    // What stands for an absent prefix or scale is not read.
+    // What stands for what is absent is not read.
     const named = [...DECODER_VECTORS, ...DECODER_MATRICES].map((name) => inputs[name]!)
     const scales = DECODER_MATRICES.map((name) => inputs[`${name}Scales`] ?? x!)
-    const list = [x!, cos!, sin!, ...[...prefixes, x!, x!].slice(0, 2), ...named, ...scales]
+    const list = [x!, cos!, sin!, settled ?? x!, recent ?? x!, ...named, ...scales]
     return executeOp(backend, 'Ps3DecoderLayer', attributes, list, 2)
   },
   // x [..., C], weight [C], bias [C] -> [..., C]

@@ -13,8 +13,9 @@ export interface DecoderLayerOptions {
   numHeads: number
   numKeyValueHeads: number
   normEps: number
-  /** Keys | values of the tokens before, up to two parts, the earlier one first: [1, P, 2KD]. */
-  prefix: readonly Tensor[]
+  /** Keys | values of the tokens before, in up to two parts, the earlier one first: [1, P, 2KD]. */
+  settled: Tensor | null
+  recent: Tensor | null
 }
 
 /** Matrices [out, in], all of them float32 or all packed in one format, and what is added or multiplied: [out]. */
@@ -31,22 +32,21 @@ export interface DecoderLayerWeights {
  *
  * @param x tokens of one sequence that follow the prefix: [T, hidden]
  * @param cos cosines of their rotary angles, [T, D / 2]; like `sin`
- * @returns the next layer's x [T, hidden], and keys | values of these tokens [T, 2KD]
+ * @returns the next layer's x [T, hidden], and `recent` with the keys | values of these tokens [1, P + T, 2KD]
  */
 export function decoderLayer(
   x: Tensor,
   cos: Tensor,
   sin: Tensor,
   { inputNorm, mlpNorm, biases, matrices }: DecoderLayerWeights,
-  { numHeads, numKeyValueHeads, normEps, prefix }: DecoderLayerOptions,
-): [output: Tensor, keysValues: Tensor] | null {
+  { numHeads, numKeyValueHeads, normEps, settled, recent }: DecoderLayerOptions,
+): [output: Tensor, recent: Tensor] | null {
   const fused = fusedKernel<[Tensor, Tensor]>('PS3DecoderLayer')
   const wanted = engine().state.gradientDepth > 0
-  if (!fused || wanted || x.shape[0]! > FEW_TOKENS || prefix.length > 2) return null
+  if (!fused || wanted || x.shape[0]! > FEW_TOKENS) return null
   const inputs: Record<string, Tensor> = { x, cos, sin, inputNorm: inputNorm.value, mlpNorm: mlpNorm.value }
-  prefix.forEach((part, i) => {
-    inputs[i === 0 ? 'early' : 'late'] = part
-  })
+  if (settled) inputs.settled = settled
+  if (recent) inputs.recent = recent
   for (const [name, bias] of Object.entries(biases)) inputs[`${name}Bias`] = bias.value
   let format: StoredMatrix['format'] | undefined
   for (const [name, matrix] of Object.entries(matrices)) {
