@@ -52,9 +52,9 @@ static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_
   }
 }
 
-// One strip of scores: [rows] x [24 keys].
-static void ScoreStrip(const float* q, int64_t rows, int64_t width, const float* k, float* scores) {
-  for (int64_t i = 0; i < rows; i += 4) {
+// One strip of scores: [rows] x [24 keys], for rows from `first` on, a multiple of 4.
+static void ScoreStrip(const float* q, int64_t first, int64_t rows, int64_t width, const float* k, float* scores) {
+  for (int64_t i = first; i < rows; i += 4) {
     F8 acc[4][3] = {};
     Tile<4, 3>(q + i * width, width, k, width, acc);
     for (int r = 0; r < 4; ++r)
@@ -62,16 +62,16 @@ static void ScoreStrip(const float* q, int64_t rows, int64_t width, const float*
   }
 }
 
-// One strip of the output: out = out * alpha + p v.
-template <int R, int N>
-static void ValueStrip(const float* p, int64_t rows, int64_t keys, const float* v, const float* alpha, float* out,
+// One strip of the output: out = out * alpha + p v. Row i sees seen(i) keys, and no row after it fewer.
+template <int R, int N, typename Seen>
+static void ValueStrip(const float* p, int64_t rows, const Seen& seen, const float* v, const float* alpha, float* out,
                        int64_t out_width) {
   for (int64_t i = 0; i < rows; i += R) {
     F8 acc[R][N];
     for (int r = 0; r < R; ++r)
       for (int j = 0; j < N; ++j)
         acc[r][j] = Load(out + (i + r) * out_width + j * kLanes) * Splat(alpha[i + r]);
-    Tile<R, N>(p + i * kKeyBlock, kKeyBlock, v, keys, acc);
+    Tile<R, N>(p + i * kKeyBlock, kKeyBlock, v, seen(i + R - 1), acc);
     for (int r = 0; r < R; ++r)
       for (int j = 0; j < N; ++j) Store(out + (i + r) * out_width + j * kLanes, acc[r][j]);
   }
@@ -190,19 +190,25 @@ static void QueryBlock(const AttentionProblem& problem, const AttentionProblem::
   };
   const int64_t end = visible(count - 1);
   for (int64_t begin = 0; begin < end; begin += kKeyBlock) {
-    const int64_t keys = std::min<int64_t>(kKeyBlock, end - begin), padded = RoundUp(keys, kKeyStrip);
-    for (int64_t s = 0; s < padded; s += kKeyStrip)
-      ScoreStrip(q, rows, width, packed.keys + (begin + s) * width, scores + s);
+    const int64_t keys = std::min<int64_t>(kKeyBlock, end - begin);
+    const auto seen = [&](int64_t i) { return std::clamp<int64_t>(visible(i) - begin, 0, keys); };
+    // Scores that no row of a tile sees are left out.
+    int64_t first_row = 0;
+    for (int64_t s = 0; s < keys; s += kKeyStrip) {
+      while (seen(first_row + 3) <= s && first_row + 4 < rows) first_row += 4;
+      ScoreStrip(q, first_row, rows, width, packed.keys + (begin + s) * width, scores + s);
+    }
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t valid = std::clamp<int64_t>(visible(i) - begin, 0, keys);
-      alpha[i] = SoftmaxRow(scores + i * kKeyBlock, padded, valid, maximum[i], total[i]);
+      // As far as any row of a tile with this one goes.
+      const int64_t padded = RoundUp(seen(i / kRowUnit * kRowUnit + kRowUnit - 1), kKeyStrip);
+      alpha[i] = padded > 0 ? SoftmaxRow(scores + i * kKeyBlock, padded, seen(i), maximum[i], total[i]) : 1.f;
     }
     for (int64_t c = 0, vectors; c < padded_width; c += vectors * kLanes) {
       vectors = StripVectors(c, padded_width);
       const float* v = packed.values + c * packed.padded_count + begin * vectors * kLanes;
-      if (vectors == 3) ValueStrip<4, 3>(scores, rows, keys, v, alpha, out + c, padded_width);
-      else if (vectors == 2) ValueStrip<6, 2>(scores, rows, keys, v, alpha, out + c, padded_width);
-      else ValueStrip<6, 1>(scores, rows, keys, v, alpha, out + c, padded_width);
+      if (vectors == 3) ValueStrip<4, 3>(scores, rows, seen, v, alpha, out + c, padded_width);
+      else if (vectors == 2) ValueStrip<6, 2>(scores, rows, seen, v, alpha, out + c, padded_width);
+      else ValueStrip<6, 1>(scores, rows, seen, v, alpha, out + c, padded_width);
     }
   }
   for (int64_t i = 0; i < count; ++i) {
