@@ -11,12 +11,12 @@ constexpr int64_t kGradBlock = 48;  // queries; whole tiles of 4
 // acc[i][j] += sum over p of a[p][i] * b[p][j]: as Tile, with `a` lying the other way.
 template <int R, int N>
 static inline void TileTransposed(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t depth,
-                                  F8 (&acc)[R][N]) {
+                                  Floats (&acc)[R][N]) {
   for (int64_t p = 0; p < depth; ++p, a += a_stride, b += b_stride) {
-    F8 column[N];
+    Floats column[N];
     for (int j = 0; j < N; ++j) column[j] = Load(b + j * kLanes);
     for (int i = 0; i < R; ++i) {
-      const F8 factor = Splat(a[i]);
+      const Floats factor = Splat(a[i]);
       for (int j = 0; j < N; ++j) acc[i][j] += factor * column[j];
     }
   }
@@ -27,7 +27,7 @@ static void TimesKeys(const float* x, int64_t x_stride, int64_t rows, int64_t wi
                       float* out) {
   for (int64_t s = 0; s < keys; s += kKeyStrip) {
     for (int64_t i = 0; i < rows; i += 4) {
-      F8 acc[4][3] = {};
+      Floats acc[4][3] = {};
       Tile<4, 3>(x + i * x_stride, x_stride, packed + s * width, width, acc);
       for (int r = 0; r < 4; ++r)
         for (int j = 0; j < 3; ++j) Store(out + (i + r) * keys + s + j * kLanes, acc[r][j]);
@@ -40,7 +40,7 @@ template <int N>
 static void TimesValues(const float* x, int64_t rows, int64_t keys, const float* packed, float* out,
                         int64_t out_stride) {
   for (int64_t i = 0; i < rows; i += 4) {
-    F8 acc[4][N] = {};
+    Floats acc[4][N] = {};
     Tile<4, N>(x + i * keys, keys, packed, keys, acc);
     for (int r = 0; r < 4; ++r)
       for (int j = 0; j < N; ++j) Store(out + (i + r) * out_stride + j * kLanes, acc[r][j]);
@@ -51,7 +51,7 @@ static void TimesValues(const float* x, int64_t rows, int64_t keys, const float*
 template <int N>
 static void AddTransposed(const float* x, int64_t rows, int64_t keys, const float* y, int64_t stride, float* out) {
   for (int64_t k = 0; k < keys; k += 4) {
-    F8 acc[4][N];
+    Floats acc[4][N];
     for (int r = 0; r < 4; ++r)
       for (int j = 0; j < N; ++j) acc[r][j] = Load(out + (k + r) * stride + j * kLanes);
     TileTransposed<4, N>(x + k, keys, y, stride, rows, acc);
@@ -63,16 +63,16 @@ static void AddTransposed(const float* x, int64_t rows, int64_t keys, const floa
 // Scores in units of log 2 become probabilities; columns beyond `valid` become 0.
 static void SoftmaxWhole(float* s, int64_t padded, int64_t valid) {
   for (int64_t j = valid; j < padded; ++j) s[j] = -INFINITY;
-  F8 largest = Load(s);
+  Floats largest = Load(s);
   for (int64_t j = kLanes; j < padded; j += kLanes) largest = Max(largest, Load(s + j));
-  const F8 shift = Splat(Largest(largest));
-  F8 sum = {};
+  const Floats shift = Splat(Largest(largest));
+  Floats sum = {};
   for (int64_t j = 0; j < padded; j += kLanes) {
-    const F8 p = Exp2(Load(s + j) - shift);
+    const Floats p = Exp2(Load(s + j) - shift);
     Store(s + j, p);
     sum += p;
   }
-  const F8 inverse = Splat(1.f / Sum(sum));
+  const Floats inverse = Splat(1.f / Sum(sum));
   for (int64_t j = 0; j < padded; j += kLanes) Store(s + j, Load(s + j) * inverse);
 }
 
@@ -141,9 +141,9 @@ static bool HeadGrad(const GradEntry& entry, int64_t head, int64_t width) {
     for (int64_t i = 0; i < rows; ++i) {
       float *row = p + i * padded, *slope = ds + i * padded;
       SoftmaxWhole(row, padded, keys);
-      F8 sum = {};
+      Floats sum = {};
       for (int64_t j = 0; j < padded; j += kLanes) sum += Load(row + j) * Load(slope + j);
-      const F8 expected = Splat(Sum(sum));
+      const Floats expected = Splat(Sum(sum));
       for (int64_t j = 0; j < padded; j += kLanes) Store(slope + j, Load(row + j) * (Load(slope + j) - expected));
     }
     for (int64_t c = 0, vectors; c < columns; c += vectors * kLanes) {

@@ -12,9 +12,9 @@
 namespace ps3 {
 
 constexpr int kQueryBlock = 96;
-constexpr int kKeyStrip = 24;
+constexpr int kKeyStrip = 3 * kLanes;
 constexpr int kKeyBlock = 240;
-// 4 x 3 or 6 x 2 accumulators, the columns and a factor fill the 16 registers of AVX2; blocks hold whole tiles of both.
+// 4 x 3 or 6 x 2 accumulators, the columns and a factor fill the 16 registers of AVX2 (AVX-512 has more); blocks hold whole tiles of both.
 constexpr int kRowUnit = 12;
 
 // Rows of one batch entry, `stride` floats apart, to which `bias` (may be null) is still to be added.
@@ -39,23 +39,23 @@ struct AttentionProblem {
   int64_t causal_offset;  // query i sees keys 0 .. i + causal_offset
 };
 
-// acc[i][j] += sum over p of a[i][p] * b[p][j], for R rows and N * 8 columns.
+// acc[i][j] += sum over p of a[i][p] * b[p][j], for R rows and N vectors of columns.
 template <int R, int N>
-static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_t depth, F8 (&acc)[R][N]) {
+static inline void Tile(const float* a, int64_t a_stride, const float* b, int64_t depth, Floats (&acc)[R][N]) {
   for (int64_t p = 0; p < depth; ++p, b += N * kLanes) {
-    F8 column[N];
+    Floats column[N];
     for (int j = 0; j < N; ++j) column[j] = Load(b + j * kLanes);
     for (int i = 0; i < R; ++i) {
-      const F8 factor = Splat(a[i * a_stride + p]);
+      const Floats factor = Splat(a[i * a_stride + p]);
       for (int j = 0; j < N; ++j) acc[i][j] += factor * column[j];
     }
   }
 }
 
-// One strip of scores: [rows] x [24 keys], for rows from `first` on, a multiple of 4.
+// One strip of scores: [rows] x [kKeyStrip keys], for rows from `first` on, a multiple of 4.
 static void ScoreStrip(const float* q, int64_t first, int64_t rows, int64_t width, const float* k, float* scores) {
   for (int64_t i = first; i < rows; i += 4) {
-    F8 acc[4][3] = {};
+    Floats acc[4][3] = {};
     Tile<4, 3>(q + i * width, width, k, width, acc);
     for (int r = 0; r < 4; ++r)
       for (int j = 0; j < 3; ++j) Store(scores + (i + r) * kKeyBlock + j * kLanes, acc[r][j]);
@@ -67,7 +67,7 @@ template <int R, int N, typename Seen>
 static void ValueStrip(const float* p, int64_t rows, const Seen& seen, const float* v, const float* alpha, float* out,
                        int64_t out_width) {
   for (int64_t i = 0; i < rows; i += R) {
-    F8 acc[R][N];
+    Floats acc[R][N];
     for (int r = 0; r < R; ++r)
       for (int j = 0; j < N; ++j)
         acc[r][j] = Load(out + (i + r) * out_width + j * kLanes) * Splat(alpha[i + r]);
@@ -81,22 +81,23 @@ static void ValueStrip(const float* p, int64_t rows, const Seen& seen, const flo
 // count. Returns the factor that brings what was summed so far to the new maximum.
 static inline float SoftmaxRow(float* s, int64_t padded, int64_t valid, float& maximum, float& total) {
   for (int64_t j = valid; j < padded; ++j) s[j] = -INFINITY;
-  F8 m0 = Load(s), m1 = Load(s + 8), m2 = Load(s + 16);
+  Floats m0 = Load(s), m1 = Load(s + kLanes), m2 = Load(s + 2 * kLanes);
   for (int64_t j = kKeyStrip; j < padded; j += kKeyStrip) {
     m0 = Max(m0, Load(s + j));
-    m1 = Max(m1, Load(s + j + 8));
-    m2 = Max(m2, Load(s + j + 16));
+    m1 = Max(m1, Load(s + j + kLanes));
+    m2 = Max(m2, Load(s + j + 2 * kLanes));
   }
   const float larger = std::max(maximum, Largest(Max(m0, Max(m1, m2))));
   const float alpha = larger == maximum ? 1.f : std::exp2(maximum - larger);
   maximum = larger;
-  const F8 shift = Splat(larger);
-  F8 s0 = {}, s1 = {}, s2 = {};
+  const Floats shift = Splat(larger);
+  Floats s0 = {}, s1 = {}, s2 = {};
   for (int64_t j = 0; j < padded; j += kKeyStrip) {
-    const F8 p0 = Exp2(Load(s + j) - shift), p1 = Exp2(Load(s + j + 8) - shift), p2 = Exp2(Load(s + j + 16) - shift);
+    const Floats p0 = Exp2(Load(s + j) - shift), p1 = Exp2(Load(s + j + kLanes) - shift);
+    const Floats p2 = Exp2(Load(s + j + 2 * kLanes) - shift);
     Store(s + j, p0);
-    Store(s + j + 8, p1);
-    Store(s + j + 16, p2);
+    Store(s + j + kLanes, p1);
+    Store(s + j + 2 * kLanes, p2);
     s0 += p0;
     s1 += p1;
     s2 += p2;
@@ -129,7 +130,7 @@ static inline Place Find(const Rows (&parts)[3], int64_t key, int64_t head, int6
   return {nullptr, nullptr};
 }
 
-// Keys of one head, transposed: strips of 24 keys, each [D][24], zero beyond the last key.
+// Keys of one head, transposed: strips of keys, each [D][kKeyStrip], zero beyond the last key.
 static void PackKeys(const Rows (&parts)[3], int64_t head, int64_t width, int64_t from, int64_t to, float* packed) {
   for (int64_t key = from; key < to; ++key) {
     float* target = packed + key / kKeyStrip * kKeyStrip * width + key % kKeyStrip;
@@ -139,7 +140,7 @@ static void PackKeys(const Rows (&parts)[3], int64_t head, int64_t width, int64_
   }
 }
 
-// Values of one head: strips of up to 24 columns, each [keys][columns], zero beyond the last key and column.
+// Values of one head: strips of up to 3 vectors of columns, each [keys][columns], zero beyond the last key and column.
 static void PackValues(const Rows (&parts)[3], int64_t head, int64_t width, int64_t padded_width, int64_t padded_keys,
                        int64_t from, int64_t to, float* packed) {
   for (int64_t key = from; key < to; ++key) {

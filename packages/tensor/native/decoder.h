@@ -11,16 +11,16 @@ static void RmsNorm(const float* x, const float* weight, float* out, int64_t row
     float* to = out + row * width;
     const int64_t whole = width / kLanes * kLanes;
     const int rest = static_cast<int>(width - whole);
-    F8 squares = {};
+    Floats squares = {};
     for (int64_t i = 0; i < whole; i += kLanes) {
-      const F8 v = Load(in + i);
+      const Floats v = Load(in + i);
       squares += v * v;
     }
     if (rest) {
-      const F8 v = LoadPart(in + whole, rest);
+      const Floats v = LoadPart(in + whole, rest);
       squares += v * v;
     }
-    const F8 inverse = Splat(1.f / std::sqrt(Sum(squares) / width + eps));
+    const Floats inverse = Splat(1.f / std::sqrt(Sum(squares) / width + eps));
     for (int64_t i = 0; i < whole; i += kLanes) Store(to + i, Load(in + i) * inverse * Load(weight + i));
     if (rest) StorePart(to + whole, LoadPart(in + whole, rest) * inverse * LoadPart(weight + whole, rest), rest);
   });
@@ -31,7 +31,7 @@ static void SiluMul(const float* gate, const float* up, float* out, int64_t size
   constexpr int64_t kPerTask = 1 << 13;
   Pool::Get().For((size + kPerTask - 1) / kPerTask, [=](int64_t task) {
     const int64_t end = (task + 1) * kPerTask < size ? (task + 1) * kPerTask : size;
-    const auto gated = [](F8 x, F8 by) {
+    const auto gated = [](Floats x, Floats by) {
       return x / (Splat(1.f) + Exp2(Min(x * Splat(-kLog2E), Splat(126.f)))) * by;
     };
     int64_t i = task * kPerTask;

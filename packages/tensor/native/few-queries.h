@@ -13,7 +13,7 @@ constexpr int64_t kFewQueries = 16;
 
 static inline float Dot(const float* a, const float* b, int64_t width) {
   const int64_t whole = width / kLanes * kLanes;
-  F8 sum = {};
+  Floats sum = {};
   for (int64_t d = 0; d < whole; d += kLanes) sum += Load(a + d) * Load(b + d);
   if (whole < width) sum += LoadPart(a + whole, width - whole) * LoadPart(b + whole, width - whole);
   return Sum(sum);
@@ -21,7 +21,7 @@ static inline float Dot(const float* a, const float* b, int64_t width) {
 
 static inline void AddScaled(float* to, float factor, const float* from, int64_t width) {
   const int64_t whole = width / kLanes * kLanes;
-  const F8 by = Splat(factor);
+  const Floats by = Splat(factor);
   for (int64_t d = 0; d < whole; d += kLanes) Store(to + d, Load(to + d) + by * Load(from + d));
   for (int64_t d = whole; d < width; ++d) to[d] += factor * from[d];
 }

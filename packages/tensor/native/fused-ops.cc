@@ -106,9 +106,9 @@ void BiasGelu(void* kernel, TF_OpKernelContext* context) {
   if (!call.ok() || call.Size(0) == 0) return;
   const int64_t rows = call.Size(0) / width;
   if (static_cast<Attributes*>(kernel)->tanh) {
-    ps3::BiasThen([](ps3::F8 x) { return ps3::GeluTanh(x); }, call.Data(0), call.Data(1), out, rows, width);
+    ps3::BiasThen([](ps3::Floats x) { return ps3::GeluTanh(x); }, call.Data(0), call.Data(1), out, rows, width);
   } else {
-    ps3::BiasThen([](ps3::F8 x) { return ps3::Gelu(x); }, call.Data(0), call.Data(1), out, rows, width);
+    ps3::BiasThen([](ps3::Floats x) { return ps3::Gelu(x); }, call.Data(0), call.Data(1), out, rows, width);
   }
 }
 

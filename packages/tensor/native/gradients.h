@@ -27,16 +27,16 @@ static void ForElements(int64_t size, const Body& body) {
 
 static void AdamW(const float* p, const float* g, const float* m, const float* v, const AdamWFactors& f, float* new_p,
                   float* new_m, float* new_v, int64_t size) {
-  const F8 decay = Splat(f.decay), step = Splat(f.size), correction = Splat(f.correction), epsilon = Splat(f.epsilon);
-  const F8 keep1 = Splat(f.beta1), take1 = Splat(1.f - f.beta1), keep2 = Splat(f.beta2), take2 = Splat(1.f - f.beta2);
+  const Floats decay = Splat(f.decay), step = Splat(f.size), correction = Splat(f.correction), epsilon = Splat(f.epsilon);
+  const Floats keep1 = Splat(f.beta1), take1 = Splat(1.f - f.beta1), keep2 = Splat(f.beta2), take2 = Splat(1.f - f.beta2);
   ForElements(size, [=](int64_t i, int n) {
     const bool whole = n == kLanes;
     const auto load = [&](const float* from) { return whole ? Load(from + i) : LoadPart(from + i, n); };
-    const auto store = [&](float* to, F8 x) { whole ? Store(to + i, x) : StorePart(to + i, x, n); };
-    const F8 gradient = load(g);
-    const F8 mean = load(m) * keep1 + gradient * take1;
-    const F8 square = load(v) * keep2 + gradient * gradient * take2;
-    F8 root = square;
+    const auto store = [&](float* to, Floats x) { whole ? Store(to + i, x) : StorePart(to + i, x, n); };
+    const Floats gradient = load(g);
+    const Floats mean = load(m) * keep1 + gradient * take1;
+    const Floats square = load(v) * keep2 + gradient * gradient * take2;
+    Floats root = square;
     for (int lane = 0; lane < kLanes; ++lane) root[lane] = std::sqrt(square[lane]);
     store(new_m, mean);
     store(new_v, square);
@@ -71,22 +71,22 @@ static void LayerNormGrad(const float* dy, const float* x, const float* weight, 
       const float *in = x + row * width, *up = dy + row * width;
       float* out = dx + row * width;
       const int64_t whole = width / kLanes * kLanes;
-      F8 sum = {};
+      Floats sum = {};
       for (int64_t i = 0; i < whole; i += kLanes) sum += Load(in + i);
       float mean = Sum(sum);
       for (int64_t i = whole; i < width; ++i) mean += in[i];
       mean *= share;
-      F8 squares = {};
+      Floats squares = {};
       for (int64_t i = 0; i < whole; i += kLanes) {
-        const F8 d = Load(in + i) - Splat(mean);
+        const Floats d = Load(in + i) - Splat(mean);
         squares += d * d;
       }
       float variance = Sum(squares);
       for (int64_t i = whole; i < width; ++i) variance += (in[i] - mean) * (in[i] - mean);
       const float inverse = 1.f / std::sqrt(variance * share + eps);
-      F8 sum_g = {}, sum_gn = {};
+      Floats sum_g = {}, sum_gn = {};
       for (int64_t i = 0; i < whole; i += kLanes) {
-        const F8 d = Load(up + i), n = (Load(in + i) - Splat(mean)) * Splat(inverse), g = d * Load(weight + i);
+        const Floats d = Load(up + i), n = (Load(in + i) - Splat(mean)) * Splat(inverse), g = d * Load(weight + i);
         sum_g += g;
         sum_gn += g * n;
         Store(to_weight + i, Load(to_weight + i) + d * n);
@@ -103,7 +103,7 @@ static void LayerNormGrad(const float* dy, const float* x, const float* weight, 
       mean_g *= share;
       mean_gn *= share;
       for (int64_t i = 0; i < whole; i += kLanes) {
-        const F8 n = (Load(in + i) - Splat(mean)) * Splat(inverse);
+        const Floats n = (Load(in + i) - Splat(mean)) * Splat(inverse);
         Store(out + i, Splat(inverse) * (Load(up + i) * Load(weight + i) - Splat(mean_g) - n * Splat(mean_gn)));
       }
       for (int64_t i = whole; i < width; ++i) {
@@ -115,26 +115,26 @@ static void LayerNormGrad(const float* dy, const float* x, const float* weight, 
 }
 
 // Phi(x) + x phi(x), with Phi as in Gelu.
-static inline F8 GeluSlope(F8 x) {
-  const F8 size = Abs(x);
-  const F8 t = Splat(1.f) / (Splat(1.f) + size * Splat(0.3275911f * 0.70710678f));
-  F8 p = Splat(1.061405429f);
+static inline Floats GeluSlope(Floats x) {
+  const Floats size = Abs(x);
+  const Floats t = Splat(1.f) / (Splat(1.f) + size * Splat(0.3275911f * 0.70710678f));
+  Floats p = Splat(1.061405429f);
   p = p * t + Splat(-1.453152027f);
   p = p * t + Splat(1.421413741f);
   p = p * t + Splat(-0.284496736f);
   p = p * t + Splat(0.254829592f);
-  const F8 power = Exp2(x * x * Splat(-0.5f * kLog2E));
-  const F8 tail = Splat(0.5f) * p * t * power;
-  const F8 cdf = x > F8{} ? Splat(1.f) - tail : tail;
+  const Floats power = Exp2(x * x * Splat(-0.5f * kLog2E));
+  const Floats tail = Splat(0.5f) * p * t * power;
+  const Floats cdf = x > Floats{} ? Splat(1.f) - tail : tail;
   return cdf + x * power * Splat(0.3989422804f);
 }
 
 // With s = 1 / (1 + exp(-2 u)): s + x s (1 - s) 2 u'.
-static inline F8 GeluTanhSlope(F8 x) {
-  const F8 u = x * (Splat(1.f) + Splat(0.044715f) * x * x);
-  const F8 power = Min(u * Splat(-2.f * 0.7978845608f * kLog2E), Splat(126.f));
-  const F8 s = Splat(1.f) / (Splat(1.f) + Exp2(power));
-  const F8 slope = Splat(2.f * 0.7978845608f) * (Splat(1.f) + Splat(3.f * 0.044715f) * x * x);
+static inline Floats GeluTanhSlope(Floats x) {
+  const Floats u = x * (Splat(1.f) + Splat(0.044715f) * x * x);
+  const Floats power = Min(u * Splat(-2.f * 0.7978845608f * kLog2E), Splat(126.f));
+  const Floats s = Splat(1.f) / (Splat(1.f) + Exp2(power));
+  const Floats slope = Splat(2.f * 0.7978845608f) * (Splat(1.f) + Splat(3.f * 0.044715f) * x * x);
   return s + x * s * (Splat(1.f) - s) * slope;
 }
 
@@ -149,12 +149,12 @@ static void BiasThenGrad(Slope slope, const float* dy, const float* x, const flo
       const float *up = dy + row * width, *in = x + row * width;
       float* out = dx + row * width;
       for (int64_t i = 0; i < whole; i += kLanes) {
-        const F8 d = Load(up + i) * slope(Load(in + i) + Load(bias + i));
+        const Floats d = Load(up + i) * slope(Load(in + i) + Load(bias + i));
         Store(out + i, d);
         Store(part + i, Load(part + i) + d);
       }
       if (!rest) continue;
-      const F8 d = LoadPart(up + whole, rest) * slope(LoadPart(in + whole, rest) + LoadPart(bias + whole, rest));
+      const Floats d = LoadPart(up + whole, rest) * slope(LoadPart(in + whole, rest) + LoadPart(bias + whole, rest));
       StorePart(out + whole, d, rest);
       StorePart(part + whole, LoadPart(part + whole, rest) + d, rest);
     }

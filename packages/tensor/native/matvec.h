@@ -1,10 +1,6 @@
 // x W^T + b for a few rows of x, as generation has it: the weights, float32 or packed, go through the processor once, at
 // the speed of memory. Packed weights are turned into float32 in registers.
 #pragma once
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
-
 #include <algorithm>
 
 #include "parallel.h"
@@ -12,51 +8,62 @@
 
 namespace ps3 {
 
-typedef uint16_t H8 __attribute__((vector_size(16)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
 
-// Eight bytes as integers. GCC 12 goes through single bytes where it is left to it.
-static inline I8 Widen(const int8_t* p) {
-#ifdef __AVX2__
-  return (I8)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+// As many bytes as integers. GCC 12 goes through single bytes where it is left to it.
+static inline Ints Widen(const int8_t* p) {
+#if defined(__AVX512F__)
+  return (Ints)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+#elif defined(__AVX2__)
+  return (Ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 #else
-  return I8{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
-#endif
-}
-static inline I8 Widen(const uint8_t* p) {
-#ifdef __AVX2__
-  return (I8)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-#else
-  return I8{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+  return Ints{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
 #endif
 }
 
-static inline F8 FromBfloat16(H8 h) { return (F8)(__builtin_convertvector(h, I8) << 16); }
+// Columns k on of a row whose groups of 16 lie in 8 bytes each: byte j holds column j in its low half and j + 8 in its high.
+static inline Ints WidenHalves(const uint8_t* row, int64_t k) {
+  const uint8_t* p = row + k / 16 * 8;
+#if defined(__AVX512F__)
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return (Ints)_mm512_cvtepu8_epi32(_mm_unpacklo_epi64(bytes, _mm_srli_epi16(bytes, 4))) & 15;
+#else
+#if defined(__AVX2__)
+  const Ints wide = (Ints)_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+#else
+  const Ints wide = {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]};
+#endif
+  return k % 16 == 0 ? wide & 15 : wide >> 4;
+#endif
+}
+
+static inline Floats FromBfloat16(Halves h) { return (Floats)(__builtin_convertvector(h, Ints) << 16); }
 
 // Also subnormal numbers: the exponent's bias is put right by a multiplication. Infinities and NaN become large numbers.
-static inline F8 FromFloat16(H8 h) {
-  const I8 bits = __builtin_convertvector(h, I8);
-  const F8 size = (F8)((bits & 0x7fff) << 13) * Splat(0x1p112f);
-  return (F8)((I8)size | ((bits & 0x8000) << 16));
+static inline Floats FromFloat16(Halves h) {
+  const Ints bits = __builtin_convertvector(h, Ints);
+  const Floats size = (Floats)((bits & 0x7fff) << 13) * Splat(0x1p112f);
+  return (Floats)((Ints)size | ((bits & 0x8000) << 16));
 }
 
-// How a matrix [rows, in] holds its values. `Vector` gives 8 of a row from column k on; grouped formats have one factor for
+// How a matrix [rows, in] holds its values. `Vector` gives kLanes of a row from column k on; grouped formats have one factor for
 // kGroup columns, others 1.
 struct Float32Weights {
   static constexpr int64_t kGroup = 0;
   const float* data;
   int64_t in;
-  F8 Vector(int64_t row, int64_t k) const { return Load(data + row * in + k); }
-  F8 Part(int64_t row, int64_t k, int n) const { return LoadPart(data + row * in + k, n); }
+  Floats Vector(int64_t row, int64_t k) const { return Load(data + row * in + k); }
+  Floats Part(int64_t row, int64_t k, int n) const { return LoadPart(data + row * in + k, n); }
 };
 
-template <F8 (*Convert)(H8)>
+template <Floats (*Convert)(Halves)>
 struct HalfWeights {
   static constexpr int64_t kGroup = 0;
   const uint16_t* data;
   int64_t in;
-  F8 Vector(int64_t row, int64_t k) const { return Part(row, k, kLanes); }
-  F8 Part(int64_t row, int64_t k, int n) const {
-    H8 h = {};
+  Floats Vector(int64_t row, int64_t k) const { return Part(row, k, kLanes); }
+  Floats Part(int64_t row, int64_t k, int n) const {
+    Halves h = {};
     std::memcpy(&h, data + row * in + k, n * sizeof(uint16_t));
     return Convert(h);
   }
@@ -71,8 +78,8 @@ struct Int8Weights {
   const float* scales;
   int64_t in;
   int64_t groups() const { return (in + kGroup - 1) / kGroup; }
-  F8 Vector(int64_t row, int64_t k) const {
-    return __builtin_convertvector(Widen(data + row * groups() * kGroup + k), F8);
+  Floats Vector(int64_t row, int64_t k) const {
+    return __builtin_convertvector(Widen(data + row * groups() * kGroup + k), Floats);
   }
 };
 
@@ -83,9 +90,8 @@ struct Int4Weights {
   const float* scales;
   int64_t in;
   int64_t groups() const { return (in + kGroup - 1) / kGroup; }
-  F8 Vector(int64_t row, int64_t k) const {
-    const I8 wide = Widen(data + (row * groups() * kGroup + k / 16 * 16) / 2);
-    return __builtin_convertvector((k % 16 == 0 ? wide & 15 : wide >> 4) - 8, F8);
+  Floats Vector(int64_t row, int64_t k) const {
+    return __builtin_convertvector(WidenHalves(data + row * groups() * kGroup / 2, k) - 8, Floats);
   }
 };
 
@@ -93,19 +99,19 @@ struct Int4Weights {
 template <int R, typename Weights>
 static inline void DotRow(const Weights& w, int64_t row, const float* x, int64_t stride, float* y, int64_t y_stride,
                           float bias) {
-  F8 total[R] = {};
+  Floats total[R] = {};
   if constexpr (Weights::kGroup == 0) {
     // Independent sums hide the latency of one row's additions.
     constexpr int kSums = R == 1 ? 4 : 2;
-    F8 sums[kSums][R] = {};
+    Floats sums[kSums][R] = {};
     int64_t k = 0;
     for (; k + kSums * kLanes <= w.in; k += kSums * kLanes)
       for (int s = 0; s < kSums; ++s) {
-        const F8 v = w.Vector(row, k + s * kLanes);
+        const Floats v = w.Vector(row, k + s * kLanes);
         for (int r = 0; r < R; ++r) sums[s][r] += v * Load(x + r * stride + k + s * kLanes);
       }
     for (; k < w.in; k += kLanes) {
-      const F8 v = w.Part(row, k, static_cast<int>(std::min<int64_t>(kLanes, w.in - k)));
+      const Floats v = w.Part(row, k, static_cast<int>(std::min<int64_t>(kLanes, w.in - k)));
       for (int r = 0; r < R; ++r) sums[0][r] += v * Load(x + r * stride + k);
     }
     for (int s = 0; s < kSums; ++s)
@@ -113,12 +119,12 @@ static inline void DotRow(const Weights& w, int64_t row, const float* x, int64_t
   } else {
     const float* scales = w.scales + row * w.groups();
     for (int64_t g = 0; g < w.groups(); ++g) {
-      F8 sums[2][R] = {};
+      Floats sums[2][R] = {};
       for (int j = 0; j < Weights::kGroup / kLanes; ++j) {
-        const F8 v = w.Vector(row, g * Weights::kGroup + j * kLanes);
+        const Floats v = w.Vector(row, g * Weights::kGroup + j * kLanes);
         for (int r = 0; r < R; ++r) sums[j % 2][r] += v * Load(x + r * stride + g * Weights::kGroup + j * kLanes);
       }
-      const F8 scale = Splat(scales[g]);
+      const Floats scale = Splat(scales[g]);
       for (int r = 0; r < R; ++r) total[r] += (sums[0][r] + sums[1][r]) * scale;
     }
   }
@@ -161,7 +167,7 @@ static void Unpack(const Weights& w, const int32_t* ids, int64_t count, float* t
       const int64_t row = ids[i];
       for (int64_t k = 0; k < w.in; k += kLanes) {
         const int n = static_cast<int>(std::min<int64_t>(kLanes, w.in - k));
-        F8 v;
+        Floats v;
         if constexpr (Weights::kGroup == 0) v = w.Part(row, k, n);
         else v = w.Vector(row, k) * Splat(w.scales[row * w.groups() + k / Weights::kGroup]);
         StorePart(to + i * w.in + k, v, n);

@@ -44,9 +44,9 @@ void BiasGeluGrad(void* kernel, TF_OpKernelContext* context) {
   const float *dy = call.Data(0), *x = call.Data(1), *bias = call.Data(2);
   const int64_t rows = call.Size(1) / width;
   if (static_cast<Attributes*>(kernel)->tanh) {
-    ps3::BiasThenGrad([](ps3::F8 v) { return ps3::GeluTanhSlope(v); }, dy, x, bias, dx, sums, rows, width);
+    ps3::BiasThenGrad([](ps3::Floats v) { return ps3::GeluTanhSlope(v); }, dy, x, bias, dx, sums, rows, width);
   } else {
-    ps3::BiasThenGrad([](ps3::F8 v) { return ps3::GeluSlope(v); }, dy, x, bias, dx, sums, rows, width);
+    ps3::BiasThenGrad([](ps3::Floats v) { return ps3::GeluSlope(v); }, dy, x, bias, dx, sums, rows, width);
   }
 }
 

@@ -12,13 +12,11 @@ import {
   napiHeadersDir,
   readStamp,
 } from './layout.ts'
-import { supportsV3 } from './requirements.ts'
+import { processorLevel } from './requirements.ts'
 import { LIBRARIES, type NativeVariant, TENSORFLOW_VERSION } from './wheels.ts'
 
 export const ADDON_FILE = 'tfjs_binding.node'
 
-// -march=native gained nothing over x86-64-v3 and would tie the build to one machine.
-const V3 = ['-march=x86-64-v3']
 const COMMON = [
   '-O3',
   '-std=c++17',
@@ -29,9 +27,9 @@ const COMMON = [
   '-Wno-psabi',
 ]
 
-/** Flags for this processor: older ones get plain x86-64 code, ARM its default. */
-export function compilerFlags(v3 = process.arch === 'x64' && supportsV3()): string[] {
-  return [...COMMON, ...(v3 ? V3 : []), '-DNAPI_VERSION=8']
+/** Flags for this processor: older ones get plain x86-64 code, ARM its default. Not `native`: that would gain nothing more. */
+export function compilerFlags(level = process.arch === 'x64' ? processorLevel() : 0): string[] {
+  return [...COMMON, ...(level > 0 ? [`-march=x86-64-v${level}`] : []), '-DNAPI_VERSION=8']
 }
 
 /** The compiled addon for this processor, when it is complete. */

@@ -23,7 +23,7 @@ import { compileAddon, compilerFlags, findAddon } from './compile.ts'
 import { installLibrary } from './download.ts'
 import { type InstallProgress, installNative, loadNativeBackend, nativeStatus } from './index.ts'
 import { addonDir, libraryDir, nativeCacheDir, readStamp } from './layout.ts'
-import { platformProblem, requireSpace, supportsV3 } from './requirements.ts'
+import { platformProblem, processorLevel, requireSpace } from './requirements.ts'
 import { bytesNeeded, type Wheel, wheelsFor } from './wheels.ts'
 
 const real = await nativeStatus()
@@ -162,7 +162,7 @@ describe('the addon', () => {
     await compileAddon(cache, 'cpu', compiler)
     const addon = findAddon(cache, 'cpu')
     expect(addon).toBe(join(addonDir(cache, 'cpu', compilerFlags()), 'tfjs_binding.node'))
-    expect(addonDir(cache, 'cpu', compilerFlags(true))).not.toBe(addonDir(cache, 'cpu', compilerFlags(false)))
+    expect(addonDir(cache, 'cpu', compilerFlags(3))).not.toBe(addonDir(cache, 'cpu', compilerFlags(0)))
     const line = readFileSync(arguments_, 'utf8')
     expect(line).toContain('fused-ops.cc')
     expect(line).toContain('-Wl,-rpath,$ORIGIN/../../library/cpu-')
@@ -205,10 +205,12 @@ describe('requirements', () => {
     expect(platformProblem('darwin', 'arm64')).toContain('darwin')
     expect(platformProblem('linux', 'riscv64')).toContain('riscv64')
     const flags = 'avx2 fma bmi1 bmi2 f16c abm movbe'
-    expect(supportsV3(`processor: 0\nflags\t\t: fpu ${flags} sse\n`)).toBe(true)
-    expect(supportsV3(`flags\t\t: fpu ${flags.replace('fma ', '')}\n`)).toBe(false)
-    expect(supportsV3('')).toBe(false)
-    expect(compilerFlags(false).join(' ')).not.toContain('march')
+    expect(processorLevel(`processor: 0\nflags\t\t: fpu ${flags} sse\n`)).toBe(3)
+    expect(processorLevel(`flags\t\t: fpu ${flags} avx512f avx512bw avx512cd avx512dq avx512vl\n`)).toBe(4)
+    expect(processorLevel(`flags\t\t: fpu ${flags.replace('fma ', '')} avx512f\n`)).toBe(0)
+    expect(processorLevel('')).toBe(0)
+    expect(compilerFlags(4)).toContain('-march=x86-64-v4')
+    expect(compilerFlags(0).join(' ')).not.toContain('march')
   })
 
   it('stop when cancelled beforehand', async () => {

@@ -77,12 +77,20 @@ export async function requireSpace(dir: string, bytes: number): Promise<void> {
   }
 }
 
-const V3_FEATURES = ['avx2', 'fma', 'bmi1', 'bmi2', 'f16c', 'abm', 'movbe']
+/** What the levels of x86-64 ask for beyond the one before. */
+const LEVELS = {
+  /** Intel since 2013, AMD since 2015. */
+  3: ['avx2', 'fma', 'bmi1', 'bmi2', 'f16c', 'abm', 'movbe'],
+  /** Most servers since 2017, AMD since 2022. */
+  4: ['avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl'],
+}
 
-/** Whether this processor runs x86-64-v3 code (AVX2 and FMA: Intel since 2013, AMD since 2015). */
-export function supportsV3(cpuinfo = readCpuinfo()): boolean {
+/** Which level of x86-64 code this processor runs: 3 has AVX2 and FMA, 4 AVX-512; 0 stands for all others. */
+export function processorLevel(cpuinfo = readCpuinfo()): 0 | 3 | 4 {
   const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/))
-  return V3_FEATURES.every((feature) => flags.has(feature))
+  const has = (features: string[]) => features.every((feature) => flags.has(feature))
+  if (!has(LEVELS[3])) return 0
+  return has(LEVELS[4]) ? 4 : 3
 }
 
 function readCpuinfo(): string {
