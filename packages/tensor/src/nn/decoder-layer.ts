@@ -13,8 +13,9 @@ export interface DecoderLayerOptions {
   numHeads: number
   numKeyValueHeads: number
   normEps: number
-  /** Keys | values of the tokens before, in up to two parts, the earlier one first: [1, P, 2KD]. */
+  /** Keys | values of the earlier tokens before, which stay where they are: [1, P, 2KD] */
   settled: Tensor | null
+  /** Those of the later ones, to which the new tokens' are joined: [1, P, 2KD] */
   recent: Tensor | null
 }
 
@@ -28,7 +29,7 @@ export interface DecoderLayerWeights {
 
 /**
  * Null where plain ops must serve: the backend has no such kernel, there are more than a few tokens, the matrices lie in
- * several formats, or a gradient is wanted.
+ * several formats, or a gradient is wanted. The same from plain ops is the language model's `DecoderLayer`.
  *
  * @param x tokens of one sequence that follow the prefix: [T, hidden]
  * @param cos cosines of their rotary angles, [T, D / 2]; like `sin`
