@@ -14,7 +14,7 @@ namespace ps3 {
 constexpr int kQueryBlock = 96;
 constexpr int kKeyStrip = 3 * kLanes;
 constexpr int kKeyBlock = 240;
-// 4 x 3 or 6 x 2 accumulators, the columns and a factor fill the 16 registers of AVX2 (AVX-512 has more); blocks hold whole tiles of both.
+// 4 x 3 or 6 x 2 accumulators, the columns and a factor fill the 16 registers of AVX2; blocks hold whole tiles of both.
 constexpr int kRowUnit = 12;
 
 // Rows of one batch entry, `stride` floats apart, to which `bias` (may be null) is still to be added.

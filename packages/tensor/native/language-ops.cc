@@ -62,6 +62,7 @@ bool CheckWeights(Call& call, int64_t format, int64_t rows, int64_t columns, int
                     "words or scales are fewer than the matrix needs");
 }
 bool CheckPacked(Call& call, const Attributes& a, int words) {
+  call.Check(a.format != ps3::kFloat32, "unknown format or no size");
   return CheckWeights(call, a.format, a.rows, a.columns, words, words + 1);
 }
 

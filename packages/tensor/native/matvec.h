@@ -46,8 +46,8 @@ static inline Floats FromFloat16(Halves h) {
   return (Floats)((Ints)size | ((bits & 0x8000) << 16));
 }
 
-// How a matrix [rows, in] holds its values. `Vector` gives kLanes of a row from column k on; grouped formats have one factor for
-// kGroup columns, others 1.
+// How a matrix [rows, in] holds its values. `Vector` gives kLanes of a row from column k on; grouped formats have one factor
+// for kGroup columns, others 1.
 struct Float32Weights {
   static constexpr int64_t kGroup = 0;
   const float* data;

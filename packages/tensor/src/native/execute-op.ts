@@ -7,8 +7,13 @@ export type AttributeValue =
   | { int: number }
   | { float: number }
   | { bool: boolean }
-  /** A TensorFlow data type's number (1 is float32, 14 bfloat16, 19 float16). */
+  /** A TensorFlow data type's number. */
   | { type: number }
+
+/** TensorFlow's numbers of its data types, as attributes. */
+export const FLOAT32 = { type: 1 }
+export const INT32 = { type: 3 }
+export const BFLOAT16 = { type: 14 }
 
 /** The outputs belong to tfjs: tidy and dispose free them. */
 export function executeOp(

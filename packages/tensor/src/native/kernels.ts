@@ -9,7 +9,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core'
 import { PACKED_FORMATS, type PackedFormat } from '../nn/packing.ts'
-import { executeOp } from './execute-op.ts'
+import { executeOp, FLOAT32, INT32 } from './execute-op.ts'
 import type { NodeBackend } from './tfjs-node.ts'
 
 type Kernel = (
@@ -87,7 +87,7 @@ const kernels: Record<string, Kernel> = {
   PS3DecoderLayer(backend, inputs, { numHeads, numKeyValueHeads, normEps, format, inner }) {
     const { x, cos, sin, settled, recent } = inputs
     const attributes = {
-      T: { type: format === 'f32' ? FLOAT32 : INT32 },
+      T: format === 'f32' ? FLOAT32 : INT32,
       num_heads: { int: numHeads as number },
       num_kv_heads: { int: numKeyValueHeads as number },
       has_settled: { bool: settled !== undefined },
@@ -134,10 +134,6 @@ const kernels: Record<string, Kernel> = {
 
 const DECODER_VECTORS = ['inputNorm', 'mlpNorm', 'qBias', 'kBias', 'vBias']
 const DECODER_MATRICES = ['q', 'k', 'v', 'o', 'gate', 'up', 'down']
-
-/** TensorFlow's numbers for types. */
-const FLOAT32 = 1
-const INT32 = 3
 
 const formatNumber = (format: unknown): number =>
   format === 'f32' ? PACKED_FORMATS.length : PACKED_FORMATS.indexOf(format as PackedFormat)

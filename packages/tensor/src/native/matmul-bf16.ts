@@ -1,11 +1,7 @@
 // Matrix products in bfloat16 on float32 tensors. tfjs has no such type: the halves exist below it, for one product.
 import { type KernelFunc, registerKernel, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core'
-import { executeOnIds } from './execute-op.ts'
+import { BFLOAT16, executeOnIds, FLOAT32 } from './execute-op.ts'
 import type { NodeBackend } from './tfjs-node.ts'
-
-/** TensorFlow's numbers of its data types. */
-const FLOAT32 = { type: 1 }
-const BFLOAT16 = { type: 14 }
 
 /** a [M, K], b [K, N], each as it is or transposed -> [M, N], rounded to bfloat16 before and after. */
 function matMulBf16(

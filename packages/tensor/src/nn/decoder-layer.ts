@@ -2,12 +2,9 @@
 // a step of generation: as single ops, half of such a step passes between the matrix products.
 // T tokens, H heads, K heads of keys and values, D width of a head.
 
-import { fusedKernel } from '../ops/kernel.ts'
+import { FEW_ROWS, fusedKernel } from '../ops/kernel.ts'
 import { engine, type Tensor } from '../tf.ts'
 import type { Parameter, StoredMatrix } from './parameter.ts'
-
-/** Up to so many tokens: from there on, products of whole matrices are faster. */
-const FEW_TOKENS = 8
 
 export interface DecoderLayerOptions {
   numHeads: number
@@ -29,7 +26,7 @@ export interface DecoderLayerWeights {
 
 /**
  * Null where plain ops must serve: the backend has no such kernel, there are more than a few tokens, the matrices lie in
- * several formats, or a gradient is wanted. The same from plain ops is the language model's `DecoderLayer`.
+ * several formats or not with the backend, or a gradient is wanted. The same from plain ops is the language model's `DecoderLayer`.
  *
  * @param x tokens of one sequence that follow the prefix: [T, hidden]
  * @param cos cosines of their rotary angles, [T, D / 2]; like `sin`
@@ -44,7 +41,7 @@ export function decoderLayer(
 ): [output: Tensor, recent: Tensor] | null {
   const fused = fusedKernel<[Tensor, Tensor]>('PS3DecoderLayer')
   const wanted = engine().state.gradientDepth > 0
-  if (!fused || wanted || x.shape[0]! > FEW_TOKENS) return null
+  if (!fused || wanted || x.shape[0]! > FEW_ROWS) return null
   const inputs: Record<string, Tensor> = { x, cos, sin, inputNorm: inputNorm.value, mlpNorm: mlpNorm.value }
   if (settled) inputs.settled = settled
   if (recent) inputs.recent = recent
@@ -52,8 +49,8 @@ export function decoderLayer(
   let format: StoredMatrix['format'] | undefined
   for (const [name, matrix] of Object.entries(matrices)) {
     const stored = matrix.stored()
-    format ??= stored.format
-    if (stored.format !== format) return null
+    format ??= stored?.format
+    if (!stored || stored.format !== format) return null
     inputs[name] = stored.words
     if (stored.scales) inputs[`${name}Scales`] = stored.scales
   }

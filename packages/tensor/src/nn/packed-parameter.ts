@@ -4,7 +4,7 @@
 import { customGrad } from '@tensorflow/tfjs-core'
 import { CheckpointError, InvalidArgumentError } from '../errors.ts'
 import { checkShape } from '../ops/check.ts'
-import { fusedKernel } from '../ops/kernel.ts'
+import { FEW_ROWS, fusedKernel } from '../ops/kernel.ts'
 import {
   add,
   addN,
@@ -31,8 +31,6 @@ import {
 } from './packing.ts'
 import { type Initializer, Parameter, type StoredMatrix } from './parameter.ts'
 
-/** Up to so many rows of x, a kernel that reads packed weights is faster than unpacking them first. */
-const FEW_ROWS = 8
 /** Rows are unpacked in blocks of about so many values (32 MiB of float32). */
 const BLOCK = 2 ** 23
 
@@ -61,13 +59,10 @@ export class PackedParameter extends Parameter {
     )
   }
 
-  /** Throws InvalidArgumentError where they are plain arrays, for a backend without kernels that read them. */
-  override stored(): StoredMatrix {
+  /** Null where they are plain arrays, loaded for a backend without kernels that read them. */
+  override stored(): StoredMatrix | null {
     const stored = this.#here()
-    if ('words' in stored) return { format: this.format, ...stored }
-    throw new InvalidArgumentError(
-      'these packed weights were loaded for a backend without kernels that read them',
-    )
+    return 'words' in stored ? { format: this.format, ...stored } : null
   }
 
   override get byteLength(): number {

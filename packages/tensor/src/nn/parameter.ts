@@ -56,8 +56,8 @@ export class Parameter {
     return this.#variable
   }
 
-  /** Its values as they lie. Throws InvalidArgumentError as `value` does. */
-  stored(): StoredMatrix {
+  /** Its values as they lie, null where the backend does not have them. Throws InvalidArgumentError as `value` does. */
+  stored(): StoredMatrix | null {
     return { format: 'f32', words: this.value }
   }
 

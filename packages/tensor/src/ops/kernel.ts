@@ -22,6 +22,9 @@ export type FusedKernelName =
   | 'PS3AdamW'
   | 'PS3ResizedPatches'
 
+/** Up to so many rows the weights' way through memory is what takes time, and kernels of our own go that way once. */
+export const FEW_ROWS = 8
+
 let fusedEnabled = true
 
 /** Runs `body` with plain ops only: how a fused kernel is proved against them. */

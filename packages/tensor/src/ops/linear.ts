@@ -5,13 +5,10 @@ import { InvalidArgumentError } from '../errors.ts'
 import { add, matMul, reshape, sum, tidy } from '../tf.ts'
 import { checkShape } from './check.ts'
 import { biasGelu, type GeluApproximation } from './gelu.ts'
-import { fusedKernel } from './kernel.ts'
+import { FEW_ROWS, fusedKernel } from './kernel.ts'
 import { linearPrecision, projectBf16 } from './linear-precision.ts'
 
 export type { GeluApproximation } from './gelu.ts'
-
-/** Up to so many rows the weights' way through memory is what takes time, and a kernel of our own halves it. */
-const FEW_ROWS = 8
 
 /** x [..., in], weight [out, in], bias [out] -> [..., out] */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
